@@ -1,0 +1,57 @@
+"""Belief: where the bodies are, as far as the frames have shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.sim.scene import Scene
+
+
+@dataclass
+class Belief:
+    """Last known positions of a scene's N bodies, read frame by frame.
+
+    Before the first frame it is the scene's start. Bodies that cannot move keep that position and
+    always count as found.
+    """
+
+    position_m: NDArray[np.float64]  # (N, 3)
+    velocity_m_s: NDArray[np.float64]  # (N, 3), from the last two frames; 0 where one lacks
+    found: NDArray[np.bool_]  # (N,), in the last frame
+    moving: NDArray[np.bool_]  # (N,)
+    dt_s: float
+    frames: int = field(default=0)
+
+    @classmethod
+    def of(cls, scene: Scene) -> Belief:
+        bodies = len(scene.bodies)
+        moving = np.array([body.moves for body in scene.bodies])
+        return cls(
+            position_m=np.array([body.position_m for body in scene.bodies], np.float64),
+            velocity_m_s=np.zeros((bodies, 3)),
+            found=np.ones(bodies, np.bool_),
+            moving=moving,
+            dt_s=scene.dt_s,
+        )
+
+    def update(self, position_m: NDArray[np.float64], found: NDArray[np.bool_]) -> None:
+        """Take in one frame's reading: (N, 3) with anything where `found` (N,) is False."""
+        seen = found & self.moving
+        both = seen & self.found & (self.frames > 0)
+        velocity_m_s = np.zeros_like(self.velocity_m_s)
+        velocity_m_s[both] = (position_m[both] - self.position_m[both]) / self.dt_s
+        self.velocity_m_s = velocity_m_s
+        self.position_m = np.where(seen[:, None], position_m, self.position_m)
+        self.found = seen | ~self.moving
+        self.frames += 1
+
+    def copy(self) -> Belief:
+        return replace(
+            self,
+            position_m=self.position_m.copy(),
+            velocity_m_s=self.velocity_m_s.copy(),
+            found=self.found.copy(),
+        )

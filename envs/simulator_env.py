@@ -1,0 +1,188 @@
+"""The simulator as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.errors import InputError
+from worldsim.sim.scenarios import make_scene
+from worldsim.sim.scene import Scene, Split
+from worldsim.sim.simulator import Simulator
+
+from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
+from .tasks import Outcome, find_task
+
+Info = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SimulatorState:
+    """A moment of a SimulatorEnv, to come back to: see `SimulatorEnv.get_state`."""
+
+    scene: Scene
+    snapshot: bytes
+    steps: int
+    generator: dict[str, Any]
+
+
+class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
+    """A scenario in PyBullet: the truth that a world model is compared with.
+
+    Observation
+        The camera's frame, uint8 (H, W, 3), H = W = `size_px`.
+    Action
+        float32 (A,) in [-1, 1]; `scene.action_spec` names the channels and what a full deflection
+        is worth. In Push: the pusher's velocity along x and y. It holds for one frame (0.1 s).
+        A NaN, a value outside [-1, 1] or a wrong shape raises InputError and changes nothing.
+    Reward
+        That of `worldsim.envs.tasks` on the engine's positions. In Push: minus the horizontal
+        distance of the box to the goal in metres, plus 1 while its centre is inside the goal disc.
+    Start
+        A scene drawn from `np_random`, so a seed always gives the same scene, or
+        `options={"scene": scene}`. The scene that runs is `scene`.
+    End
+        `terminated` on success, unless `end_on_success` is False; `gymnasium.make` truncates
+        after 100 steps.
+    Info
+        The same keys, shapes and dtypes from reset and step, N bodies in scene order, C = 16:
+
+        =========================  ==================  ============================================
+        depth_m                    float32 (H, W)      depth along the view axis
+        segmentation               uint8 (H, W)        body index + 1, 0 where nothing was hit
+        position_m                 float64 (N, 3)      centre, world frame, z up
+        orientation_xyzw           float64 (N, 4)      unit quaternion
+        velocity_m_s               float64 (N, 3)
+        angular_velocity_rad_s     float64 (N, 3)
+        contact_count              int32               rows of contact_* in use
+        contact_bodies             int32 (C, 2)        body indices, -1 where padded
+        contact_point_m            float64 (C, 3)
+        contact_normal             float64 (C, 3)      from the second body to the first
+        contact_impulse_n_s        float64 (C,)        over the physics steps of this frame
+        body_found                 bool (N,)           always True here; see WorldModelEnv
+        distance_m                 float               what still separates the scene from success
+        success                    bool                the task's goal holds in this frame
+        steps                      int                 steps since reset
+        =========================  ==================  ============================================
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
+    source = "simulator"
+
+    def __init__(
+        self,
+        scenario: str = "push",
+        split: Split = "id",
+        render_mode: str | None = None,
+        size_px: int = 64,
+        end_on_success: bool = True,
+    ) -> None:
+        if size_px < 16:
+            raise InputError(f"size_px must be at least 16, got {size_px}")
+        self.render_mode = check_render_mode(render_mode)
+        self.scenario = scenario
+        self.split: Split = split
+        self.size_px = size_px
+        self.end_on_success = end_on_success
+        self.scene = make_scene(scenario, 0, split, size_px, size_px)
+        self.observation_space, self.action_space = frame_spaces(
+            size_px, self.scene.action_spec.size
+        )
+        self._task = find_task(scenario)
+        self._simulator = Simulator()
+        self._steps = -1
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.uint8], Info]:
+        """Start the scene of `options["scene"]`, or one drawn from the environment's generator."""
+        options = check_options(options, ("scene",))
+        scene = options.get("scene")
+        if scene is not None:
+            self._check_scene(scene)
+        super().reset(seed=seed)
+        if scene is None:
+            scene_seed = int(self.np_random.integers(2**53))
+            scene = make_scene(self.scenario, scene_seed, self.split, self.size_px, self.size_px)
+        self._simulator.reset(scene)
+        self.scene = scene
+        self._steps = 0
+        info, _ = self._look()
+        return self._frame, info
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[NDArray[np.uint8], float, bool, bool, Info]:
+        """Hold the action for one frame."""
+        if self._steps < 0:
+            raise gymnasium.error.ResetNeeded("call reset before step")
+        self._simulator.step(check_action(self.scene.action_spec, action))
+        self._steps += 1
+        info, outcome = self._look()
+        terminated = outcome.success and self.end_on_success
+        return self._frame, outcome.reward, terminated, False, info
+
+    def render(self) -> NDArray[Any] | None:
+        """The current frame, or its depth in metres, as `render_mode` says; None without one."""
+        if self._steps < 0:
+            raise gymnasium.error.ResetNeeded("call reset before render")
+        if self.render_mode == "depth_array":
+            return self._depth_m.copy()
+        return self._frame.copy() if self.render_mode == "rgb_array" else None
+
+    def get_state(self) -> SimulatorState:
+        """This moment, exactly: physics, scene, step count and random generator."""
+        if self._steps < 0:
+            raise gymnasium.error.ResetNeeded("call reset before get_state")
+        generator = dict(self.np_random.bit_generator.state)
+        return SimulatorState(self.scene, self._simulator.snapshot(), self._steps, generator)
+
+    def set_state(self, state: SimulatorState) -> tuple[NDArray[np.uint8], Info]:
+        """Go back to a moment of this or another SimulatorEnv; returns what reset would.
+
+        A TimeLimit wrapper keeps its own count of steps.
+        """
+        if not isinstance(state, SimulatorState):
+            raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
+        self._check_scene(state.scene)
+        self._simulator.restore(state.snapshot)
+        self.scene = state.scene
+        self._steps = state.steps
+        self.np_random.bit_generator.state = state.generator
+        info, _ = self._look()
+        return self._frame, info
+
+    def close(self) -> None:
+        self._simulator.close()
+
+    def _look(self) -> tuple[Info, Outcome]:
+        self._frame, self._depth_m, segmentation = self._simulator.render()
+        state = self._simulator.state()
+        outcome = self._task(self.scene, state["position_m"])
+        info = {
+            "depth_m": self._depth_m,
+            "segmentation": segmentation,
+            **state,
+            **self._simulator.contacts(),
+            "body_found": np.ones(len(self.scene.bodies), np.bool_),
+            "distance_m": outcome.distance_m,
+            "success": outcome.success,
+            "steps": self._steps,
+        }
+        return info, outcome
+
+    def _check_scene(self, scene: object) -> None:
+        if not isinstance(scene, Scene):
+            raise InputError(f'options["scene"] must be a Scene, got {type(scene).__name__}')
+        if scene.scenario != self.scenario:
+            raise InputError(f"this environment plays {self.scenario!r}, not {scene.scenario!r}")
+        size = (scene.camera.height_px, scene.camera.width_px)
+        if size != (self.size_px, self.size_px):
+            raise InputError(
+                f"the scene is seen at {size[1]} x {size[0]} px, the environment {self.size_px}; "
+                f"make it with size_px={size[1]} or resize the camera"
+            )

@@ -1,0 +1,181 @@
+"""Start frames of a dream: those that ship with a checkpoint, and those a user brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from worldsim import checkpoints
+from worldsim.data.store import load_episode
+from worldsim.episode import Episode
+from worldsim.errors import InputError
+from worldsim.eval.perception import read
+from worldsim.sim.scene import Scene
+
+FROM_EPISODE = ("episode", "start_frames")
+FROM_FRAMES = ("frames", "depth_m", "actions", "scene")
+OPTIONS = (*FROM_EPISODE, *FROM_FRAMES)
+MOST_FRAMES = 8
+DEFAULT_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class Start:
+    """k frames and the k - 1 actions between them, 1 <= k <= 8."""
+
+    frames: NDArray[np.uint8]  # (k, H, W, 3)
+    depth_m: NDArray[np.float32]  # (k, H, W)
+    actions: NDArray[np.float32]  # (k - 1, A)
+    scene: Scene
+
+    @classmethod
+    def of(cls, episode: Episode, frames: int) -> Start:
+        """The first `frames` frames of an episode."""
+        most = min(MOST_FRAMES, episode.steps + 1)
+        if not 1 <= frames <= most:
+            raise InputError(f"start_frames must lie in 1..{most} for this episode, got {frames}")
+        return cls(
+            episode.frames[:frames],
+            episode.depth_m[:frames],
+            episode.actions[: frames - 1],
+            episode.scene,
+        )
+
+
+@dataclass(frozen=True)
+class Starts:
+    """The start episodes of a checkpoint, in the order of their file names."""
+
+    paths: tuple[Path, ...]
+
+    @property
+    def template(self) -> Scene:
+        """Camera, sizes and colours for frames that come without a scene."""
+        return _load(self.paths[0]).scene
+
+    def draw(self, rng: np.random.Generator) -> Start:
+        path = self.paths[int(rng.integers(len(self.paths)))]
+        episode = _load(path)
+        return Start.of(episode, min(DEFAULT_FRAMES, episode.steps + 1))
+
+
+def load_starts(folder: Path) -> Starts:
+    """Those of a checkpoint folder; raises InputError where there are none."""
+    paths = tuple(checkpoints.starts(folder))
+    if not paths:
+        raise InputError(f"checkpoint {folder} holds no start episodes (starts/*.npz)")
+    return Starts(paths)
+
+
+def start_of(options: dict[str, Any], starts: Starts) -> Start:
+    """The start that reset options ask for; raises InputError where they do not fit."""
+    from_episode = [key for key in FROM_EPISODE if key in options]
+    from_frames = [key for key in FROM_FRAMES if key in options]
+    if from_episode and from_frames:
+        raise InputError(f"give either {from_episode[0]!r} or {from_frames[0]!r}, not both")
+    if from_frames:
+        return _from_frames(options, starts.template)
+    if "episode" not in options:
+        raise InputError('"start_frames" needs an "episode" beside it')
+    start = _from_episode(options["episode"], options.get("start_frames", DEFAULT_FRAMES))
+    _check_fit(start, starts.template)
+    return start
+
+
+def _from_episode(episode: object, frames: object) -> Start:
+    if isinstance(episode, str | Path):
+        episode = load_episode(Path(episode))
+    if not isinstance(episode, Episode):
+        raise InputError(f"episode must be an Episode or a path, got {type(episode).__name__}")
+    if not isinstance(frames, int | np.integer) or isinstance(frames, bool):
+        raise InputError(f"start_frames must be a whole number, got {frames!r}")
+    return Start.of(episode, int(frames))
+
+
+def _from_frames(options: dict[str, Any], template: Scene) -> Start:
+    for key in ("frames", "depth_m"):
+        if options.get(key) is None:
+            raise InputError(f'start frames need "frames" and "depth_m"; {key!r} is missing')
+    scene = options.get("scene")
+    if scene is not None and not isinstance(scene, Scene):
+        raise InputError(f"scene must be a Scene, got {type(scene).__name__}")
+    frames, depth_m = np.asarray(options["frames"]), _numbers("depth_m", options["depth_m"])
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise InputError(f"frames must be uint8 (k, H, W, 3), got {frames.dtype} {frames.shape}")
+    if not 1 <= len(frames) <= MOST_FRAMES:
+        raise InputError(f"a start has 1 to {MOST_FRAMES} frames, got {len(frames)}")
+    if depth_m.shape != frames.shape[:3]:
+        raise InputError(f"depth_m must be {frames.shape[:3]} like the frames, got {depth_m.shape}")
+    if (depth_m <= 0.0).any():
+        raise InputError("depth_m must be above 0 everywhere: metres along the view axis")
+    spec = (scene or template).action_spec
+    given = options.get("actions")
+    if given is None:
+        given = np.zeros((0, spec.size), np.float32)
+    actions = _numbers("actions", given)
+    if actions.shape != (len(frames) - 1, spec.size):
+        raise InputError(
+            f"{len(frames)} frames need actions of shape {(len(frames) - 1, spec.size)} "
+            f"between them, got {actions.shape}"
+        )
+    try:
+        spec.check(actions)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    start = Start(frames, depth_m, actions, scene or template)
+    _check_fit(start, template)
+    return start if scene is not None else replace(start, scene=_placed(start))
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float32]:
+    try:
+        numbers = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be an array of numbers") from error
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{name} holds a NaN or an infinity")
+    return numbers
+
+
+def _placed(start: Start) -> Scene:
+    """The start's scene with its bodies and its goal where the frames showed them last."""
+    scene = start.scene
+    reading = read(start.frames, start.depth_m, scene)
+    bodies = list(scene.bodies)
+    for index, body in enumerate(bodies):
+        seen = np.flatnonzero(reading.found[:, index])
+        if body.role == "marker" and not len(seen):
+            raise InputError(f'no {body.name} is to be seen in the frames; give the "scene"')
+        if body.role != "static" and len(seen):
+            x_m, y_m, z_m = (float(value) for value in reading.position_m[seen[-1], index])
+            bodies[index] = replace(body, position_m=(x_m, y_m, z_m))
+    return replace(scene, bodies=tuple(bodies), seed=0)
+
+
+def _check_fit(start: Start, template: Scene) -> None:
+    """Raises InputError unless a start is of the kind that the checkpoint's own starts are."""
+    scene = start.scene
+    if (scene.scenario, scene.action_spec) != (template.scenario, template.action_spec):
+        raise InputError(f"the model plays {template.scenario!r}, the start is {scene.scenario!r}")
+    if scene.frame_rate_hz != template.frame_rate_hz:
+        raise InputError(
+            f"the model draws {template.frame_rate_hz} frames a second, "
+            f"the start has {scene.frame_rate_hz}"
+        )
+    wanted = (template.camera.height_px, template.camera.width_px)
+    for size in (start.frames.shape[1:3], (scene.camera.height_px, scene.camera.width_px)):
+        if size != wanted:
+            raise InputError(
+                f"start frames and their camera must be {wanted[1]} x {wanted[0]} px, "
+                f"got {size[1]} x {size[0]}"
+            )
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path) -> Episode:
+    return load_episode(path)

@@ -1,0 +1,222 @@
+"""The world model as a Gymnasium environment: the simulator's twin, dreamed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worldsim import checkpoints
+from worldsim.errors import InputError
+from worldsim.eval.perception import read
+from worldsim.frames import from_model, to_model
+from worldsim.models.load import load
+from worldsim.models.stepper import Snapshot, Stepper
+from worldsim.sim.scene import Scene
+
+from .belief import Belief
+from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
+from .start import OPTIONS, Start, load_starts, start_of
+from .tasks import Outcome, find_task
+
+Info = dict[str, Any]
+CONTACT_ROWS = 16
+
+
+@dataclass(frozen=True)
+class DreamState:
+    """A moment of a WorldModelEnv, to come back to: see `WorldModelEnv.get_state`."""
+
+    source: str
+    scene: Scene
+    dream: Snapshot
+    belief: Belief
+    frame: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    segmentation: NDArray[np.uint8]
+    steps: int
+    generator: dict[str, Any]
+    torch_generator: torch.Tensor
+
+
+class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
+    """A scenario as a trained world model draws it; needs no pybullet.
+
+    Observation, action, reward, end and info have the spaces, keys, shapes and dtypes documented at
+    `SimulatorEnv`. The model draws RGB and depth; everything else is read off these frames by
+    `worldsim.eval.perception`, and the reward is the same task function on those positions:
+
+    - `position_m` is what was found in the frame. A body not found keeps its last known position
+      and its `body_found` is False. Static bodies and the goal stay where the scene has them.
+    - `velocity_m_s` is the change of position since the last frame; `orientation_xyzw` is the
+      scene's, `angular_velocity_rad_s` and contacts are zero, for they are not read.
+
+    Start
+        A start episode that ships with the checkpoint, drawn from `np_random`, or `options`:
+
+        - `{"episode": Episode or path, "start_frames": k}`: its first k frames (1 to 8, default 4);
+        - `{"frames": uint8 (k, H, W, 3), "depth_m": (k, H, W), "actions": (k - 1, A)}`, with
+          `"scene"` where it is known. Where not, the checkpoint's first start scene tells camera,
+          sizes and colours, and the bodies' and the goal's positions are read off the frames.
+
+        The observation is the last of the start frames. Wrong shapes, NaN, missing depth and
+        unknown options raise InputError and change nothing.
+    Randomness
+        All from `np_random`. With `passes=1` the model draws no noise after reset.
+
+    `passes` is the number of denoising passes a frame; `checkpoint` a name or a folder.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
+
+    def __init__(
+        self,
+        checkpoint: str = "push-64",
+        passes: int = 1,
+        render_mode: str | None = None,
+        size_px: int = 64,
+        end_on_success: bool = True,
+    ) -> None:
+        self.render_mode = check_render_mode(render_mode)
+        if passes < 1:
+            raise InputError(f"passes must be 1 or more, got {passes}")
+        folder = checkpoints.find(checkpoint)
+        model = load(folder)
+        height_px, width_px = int(model.config.height_px), int(model.config.width_px)
+        if (height_px, width_px) != (size_px, size_px):
+            raise InputError(
+                f"checkpoint {folder.name!r} draws {width_px} x {height_px} px, not {size_px}; "
+                f"make the environment with size_px={width_px}"
+            )
+        near_m, far_m = model.config.depth_range_m
+        self.depth_range_m = (float(near_m), float(far_m))
+        self.size_px = size_px
+        self.end_on_success = end_on_success
+        self.source = f"model:{folder.name}"
+        self._starts = load_starts(folder)
+        self.scene = self._starts.template
+        self.observation_space, self.action_space = frame_spaces(
+            size_px, int(model.config.action_size)
+        )
+        self._task = find_task(str(model.config.scenario))
+        self._stepper = Stepper(model, passes=passes)
+        self._torch_generator = torch.Generator()
+        self._steps = -1
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.uint8], Info]:
+        """Begin a dream from start frames; see the class."""
+        options = check_options(options, OPTIONS)
+        start = start_of(options, self._starts) if options else None
+        super().reset(seed=seed)
+        if start is None:
+            start = self._starts.draw(self.np_random)
+        self._torch_generator.manual_seed(int(self.np_random.integers(2**63)))
+        self._begin(start)
+        return self._frame, self._info(self._outcome())
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[NDArray[np.uint8], float, bool, bool, Info]:
+        """Dream one frame on."""
+        if self._steps < 0:
+            raise gymnasium.error.ResetNeeded("call reset before step")
+        values = check_action(self.scene.action_spec, action)
+        drawn = self._stepper.step(torch.from_numpy(values)[None], self._torch_generator)[0].numpy()
+        if not np.isfinite(drawn).all():
+            raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
+        self._frame, self._depth_m = from_model(drawn, self.depth_range_m)
+        self._look()
+        self._steps += 1
+        outcome = self._outcome()
+        terminated = outcome.success and self.end_on_success
+        return self._frame, outcome.reward, terminated, False, self._info(outcome)
+
+    def render(self) -> NDArray[Any] | None:
+        """The current frame, or its depth in metres, as `render_mode` says; None without one."""
+        if self._steps < 0:
+            raise gymnasium.error.ResetNeeded("call reset before render")
+        if self.render_mode == "depth_array":
+            return self._depth_m.copy()
+        return self._frame.copy() if self.render_mode == "rgb_array" else None
+
+    def get_state(self) -> DreamState:
+        """This moment, exactly, to branch the dream from: history, beliefs, generators."""
+        if self._steps < 0:
+            raise gymnasium.error.ResetNeeded("call reset before get_state")
+        return DreamState(
+            self.source,
+            self.scene,
+            self._stepper.snapshot(),
+            self._belief.copy(),
+            self._frame.copy(),
+            self._depth_m.copy(),
+            self._segmentation.copy(),
+            self._steps,
+            dict(self.np_random.bit_generator.state),
+            self._torch_generator.get_state(),
+        )
+
+    def set_state(self, state: DreamState) -> tuple[NDArray[np.uint8], Info]:
+        """Go back to a moment of a WorldModelEnv of this checkpoint; returns what reset would.
+
+        A TimeLimit wrapper keeps its own count of steps.
+        """
+        if not isinstance(state, DreamState):
+            raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
+        if state.source != self.source:
+            raise InputError(f"a state of {state.source} cannot go on in {self.source}")
+        self._stepper.restore(state.dream)
+        self.scene, self._belief, self._steps = state.scene, state.belief.copy(), state.steps
+        self._frame, self._depth_m = state.frame.copy(), state.depth_m.copy()
+        self._segmentation = state.segmentation.copy()
+        self.np_random.bit_generator.state = state.generator
+        self._torch_generator.set_state(state.torch_generator)
+        return self._frame, self._info(self._outcome())
+
+    def _begin(self, start: Start) -> None:
+        values = to_model(start.frames, start.depth_m, self.depth_range_m)
+        self._stepper.start(
+            torch.from_numpy(values)[None],
+            torch.from_numpy(start.actions)[None],
+            self._torch_generator,
+        )
+        self.scene = start.scene
+        self._belief = Belief.of(start.scene)
+        for frame, depth_m in zip(start.frames, start.depth_m, strict=True):
+            self._frame, self._depth_m = frame, depth_m
+            self._look()
+        self._steps = 0
+
+    def _look(self) -> None:
+        reading = read(self._frame[None], self._depth_m[None], self.scene)
+        self._segmentation = reading.segmentation[0]
+        self._belief.update(reading.position_m[0], reading.found[0])
+
+    def _outcome(self) -> Outcome:
+        return self._task(self.scene, self._belief.position_m)
+
+    def _info(self, outcome: Outcome) -> Info:
+        bodies = len(self.scene.bodies)
+        return {
+            "depth_m": self._depth_m,
+            "segmentation": self._segmentation,
+            "position_m": self._belief.position_m.copy(),
+            "orientation_xyzw": np.array([body.orientation_xyzw for body in self.scene.bodies]),
+            "velocity_m_s": self._belief.velocity_m_s.copy(),
+            "angular_velocity_rad_s": np.zeros((bodies, 3)),
+            "contact_count": np.array(0, np.int32),
+            "contact_bodies": np.full((CONTACT_ROWS, 2), -1, np.int32),
+            "contact_point_m": np.zeros((CONTACT_ROWS, 3)),
+            "contact_normal": np.zeros((CONTACT_ROWS, 3)),
+            "contact_impulse_n_s": np.zeros(CONTACT_ROWS),
+            "body_found": self._belief.found.copy(),
+            "distance_m": outcome.distance_m,
+            "success": outcome.success,
+            "steps": self._steps,
+        }

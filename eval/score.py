@@ -1,0 +1,208 @@
+"""Score, Row and Report: what an evaluation found, as plain values with a JSON round-trip."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from worldsim.errors import InputError
+
+SCHEMA = 1
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number with what is needed to judge it.
+
+    `floor` is the same number for the simulator's own frames read by the same evaluator, `n` the
+    episodes behind `value`, `interval` a 95 % bootstrap interval over episodes. `per_step` holds
+    the value at steps 1, 2, ... after the start frames. NaN: not measured.
+    """
+
+    name: str
+    value: float
+    unit: str
+    n: int
+    floor: float | None = None
+    interval: Interval | None = None
+    mean: float | None = None
+    per_step: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class BodyScores:
+    """How one body fared in one row; the dicts are keyed by horizon in steps.
+
+    `position`, `lateral` and `along_view` are medians over episodes in metres (`mean` beside),
+    a lost body counting with the scene's diagonal; `moved_ratio` is the error of the episodes in
+    which the body moved over the error of leaving it where it was. `curve` holds the median
+    position error of every step, `valid_horizon` the share of episodes still valid at every step.
+    """
+
+    curve: Score
+    position: dict[int, Score]
+    lateral: dict[int, Score]
+    along_view: dict[int, Score]
+    lost: dict[int, Score]
+    moved_ratio: dict[int, Score]
+    valid_horizon: Score
+    motion: Score
+
+
+@dataclass(frozen=True)
+class Row:
+    """The model, the floor or a baseline; pixel scores only where there are frames."""
+
+    name: str
+    bodies: dict[str, BodyScores]
+    valid_horizon: Score
+    all_found: Score
+    psnr: dict[int, Score] = field(default_factory=dict)
+    one_step_ratio: Score | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is wrong with one generated episode; no violations means nothing was found."""
+
+    episode: int
+    seed: int
+    violations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number against its limit; `passed` is None where it could not be measured."""
+
+    name: str
+    value: float
+    limit: str
+    passed: bool | None
+
+    def __str__(self) -> str:
+        mark = {True: "ok  ", False: "FAIL", None: "-   "}[self.passed]
+        value = "not measured" if math.isnan(self.value) else f"{self.value:.3g}"
+        return f"{mark}  {self.name}: {value} (limit {self.limit})"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All scores of one evaluation: the rows are "model", "floor" and the baselines."""
+
+    scenario: str
+    source: str
+    episodes: int
+    start_frames: int
+    steps: int
+    frame_rate_hz: int
+    horizons: tuple[int, ...]
+    diameter_m: dict[str, float]
+    rows: dict[str, Row]
+    verdicts: tuple[Verdict, ...]
+    floor_verdicts: tuple[Verdict, ...]
+    checks: tuple[Check, ...]
+
+    def table(self) -> str:
+        """Median position error in metres by body, row and horizon, as aligned text."""
+        heads = [f"{step} steps" for step in self.horizons]
+        width = max(len(name) for name in self.rows) + 2
+        lines = []
+        for body in self.diameter_m:
+            title = f"{body} ({self.diameter_m[body]:.2f} m)"
+            lines.append(title.ljust(width + 2) + "".join(h.rjust(10) for h in heads) + "     valid")
+            for name, row in self.rows.items():
+                scores = row.bodies[body]
+                cells = [_metres(scores.position[step]) for step in self.horizons]
+                cells.append(horizon_text(scores.valid_horizon))
+                lines.append("  " + name.ljust(width) + "".join(c.rjust(10) for c in cells))
+        lines.append("Median position error in m; valid: median steps within half a diameter.")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        return json.dumps({"schema": SCHEMA, **_plain(asdict(self))}, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """The report a JSON text holds. Raises InputError on another schema."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
+            raise InputError(f"not a worldsim report of schema {SCHEMA}; evaluate again")
+        values["horizons"] = tuple(values["horizons"])
+        values["rows"] = {name: _row(row) for name, row in values["rows"].items()}
+        for name in ("verdicts", "floor_verdicts"):
+            values[name] = tuple(
+                Verdict(v["episode"], v["seed"], tuple(v["violations"])) for v in values[name]
+            )
+        values["checks"] = tuple(
+            Check(**{**check, "value": _number(check["value"])}) for check in values["checks"]
+        )
+        return cls(**values)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Report:
+        return cls.from_json(Path(path).read_text())
+
+
+def horizon_text(score: Score) -> str:
+    """A valid horizon for people: ">64" where half the episodes never failed."""
+    if math.isnan(score.value):
+        return "-"
+    return f">{len(score.per_step)}" if math.isinf(score.value) else f"{score.value:.0f}"
+
+
+def _metres(score: Score) -> str:
+    return "-" if math.isnan(score.value) else f"{score.value:.3f}"
+
+
+def _plain(value: Any) -> Any:
+    """NaN and infinity as strings, since JSON has neither; keys as strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _number(value: Any) -> float:
+    return float(value)
+
+
+def _score(values: dict[str, Any]) -> Score:
+    interval, mean, floor = values["interval"], values["mean"], values["floor"]
+    return Score(
+        values["name"],
+        _number(values["value"]),
+        values["unit"],
+        values["n"],
+        None if floor is None else _number(floor),
+        None if interval is None else (_number(interval[0]), _number(interval[1])),
+        None if mean is None else _number(mean),
+        tuple(_number(step) for step in values["per_step"]),
+    )
+
+
+def _by_step(values: dict[str, Any]) -> dict[int, Score]:
+    return {int(step): _score(score) for step, score in values.items()}
+
+
+def _body(values: dict[str, Any]) -> BodyScores:
+    single = {name: _score(values.pop(name)) for name in ("curve", "valid_horizon", "motion")}
+    return BodyScores(**{name: _by_step(scores) for name, scores in values.items()}, **single)
+
+
+def _row(values: dict[str, Any]) -> Row:
+    ratio = values["one_step_ratio"]
+    return Row(
+        values["name"],
+        {body: _body(scores) for body, scores in values["bodies"].items()},
+        _score(values["valid_horizon"]),
+        _score(values["all_found"]),
+        _by_step(values["psnr"]),
+        None if ratio is None else _score(ratio),
+    )

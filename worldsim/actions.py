@@ -1,0 +1,61 @@
+"""What an agent may do: name, unit and bounds of every action channel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class ActionChannel:
+    """One number an agent sends each step.
+
+    Agents send values in [-1, 1]; the simulator multiplies by `scale` to get `unit`.
+    """
+
+    name: str
+    unit: str
+    scale: float
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """The channels of an action, in order. An action is a float32 array of shape (size,)."""
+
+    channels: tuple[ActionChannel, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.channels)
+
+    @property
+    def scales(self) -> NDArray[np.float64]:
+        """Physical value of a full deflection of each channel, shape (size,)."""
+        return np.array([channel.scale for channel in self.channels])
+
+    def check(self, actions: ArrayLike) -> NDArray[np.float32]:
+        """Return actions as float32 of shape (..., size).
+
+        Raises ValueError on a wrong last axis, a NaN or infinity, or a value outside [-1, 1].
+        """
+        values = np.asarray(actions, dtype=np.float32)
+        names = ", ".join(channel.name for channel in self.channels)
+        if values.ndim == 0 or values.shape[-1] != self.size:
+            raise ValueError(f"actions need {self.size} channels ({names}), got {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"actions ({names}) hold a NaN or an infinity")
+        if np.abs(values).max(initial=0.0) > 1.0 + 1e-6:
+            raise ValueError(
+                f"actions ({names}) must lie in [-1, 1], got {values.min():g} to {values.max():g}"
+            )
+        return values
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ActionSpec:
+        return cls(tuple(ActionChannel(**channel) for channel in values["channels"]))

@@ -1,0 +1,44 @@
+"""Trained models that ship with worldsim, and where to find one by name or folder.
+
+A checkpoint is a diffusers model folder (config.json, diffusion_pytorch_model.safetensors) with
+`starts/*.npz`, episodes of held-out scenes to start from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worldsim.errors import InputError, unknown
+
+SHIPPED = Path(__file__).parent
+CONFIG = "config.json"
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def names() -> list[str]:
+    """The checkpoints that ship with this version."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The folder of a shipped checkpoint's name or of a path.
+
+    Raises InputError for an unknown name, or a folder that holds no checkpoint.
+    """
+    shipped = SHIPPED / str(name_or_path)
+    if str(name_or_path) in names():
+        return shipped
+    path = Path(name_or_path)
+    if not path.is_dir():
+        if "/" in str(name_or_path):
+            raise InputError(f"no checkpoint folder {path}; train one with `worldsim train tiny`")
+        raise unknown("checkpoint", str(name_or_path), names())
+    missing = [file for file in (CONFIG, WEIGHTS) if not (path / file).is_file()]
+    if missing:
+        raise InputError(f"{path} is no checkpoint: {' and '.join(missing)} missing")
+    return path
+
+
+def starts(folder: Path) -> list[Path]:
+    """The start episodes of a checkpoint, in order."""
+    return sorted((folder / "starts").glob("*.npz"))

@@ -1,0 +1,102 @@
+"""Processes that make episodes: spawned, single-threaded, deaf to Ctrl-C, gone with the parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from typing import Any
+
+from worldsim.episode import Episode
+from worldsim.errors import InputError
+
+Maker = Callable[[int], Episode]
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_make_episode: Maker
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """What is left of an exception in a worker: its text, which always survives the way back."""
+
+    reason: str
+    is_input_error: bool
+    trace: str
+
+
+@contextmanager
+def started(make_episode: Maker, workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes hold `make_episode`. Leaving waits for what runs, drops the rest."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (make_episode,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def submit(pool: ProcessPoolExecutor, task: Callable[..., Any], *args: Any) -> Future[Any]:
+    """Have a worker call `task(make_episode, *args)`; see `result`."""
+    # Workers start here and inherit the mask: Ctrl-C reaches the parent only.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(_attempt, task, *args)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+def result(future: Future[Any], where: str) -> Any:
+    """What the task returned; `where` names the episode in errors.
+
+    Raises InputError where the task raised one, RuntimeError for any other exception or when the
+    worker was killed.
+    """
+    try:
+        value = future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            f"a worker died at or near {where}, out of memory perhaps; "
+            "run it again with fewer workers to go on"
+        ) from error
+    if not isinstance(value, _Failed):
+        return value
+    message = f"{where} could not be recorded: {value.reason}"
+    if value.is_input_error:
+        raise InputError(message)
+    raise RuntimeError(message) from RuntimeError(f"in the worker:\n{value.trace}")
+
+
+def _start(make_episode: Maker) -> None:
+    global _make_episode
+    _make_episode = make_episode
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    # A worker whose parent was killed with -9 would wait for work for ever.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _attempt(task: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return task(_make_episode, *args)
+    except Exception as error:
+        is_input_error = isinstance(error, InputError)
+        reason = str(error) if is_input_error else f"{type(error).__name__}: {error}"
+        return _Failed(reason, is_input_error, traceback.format_exc())

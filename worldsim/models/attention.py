@@ -1,0 +1,121 @@
+"""Attention over the tokens of a frame or over the frames of a token, with rotary positions."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Rotation = tuple[Tensor, Tensor]
+
+
+def rotation(positions: Tensor, size: int, base: float = 100.0) -> Rotation:
+    """Cosine and sine of rotary positions, each (len(positions), size) (RoFormer, eq. 15).
+
+    Angles are taken in float64, so that they stay exact after a million steps.
+    """
+    powers = torch.arange(0, size, 2, dtype=torch.float64, device=positions.device) / size
+    angles = positions.double()[:, None] * base**-powers
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos().float(), angles.sin().float()
+
+
+def grid_rotation(rows: int, columns: int, size: int, registers: int) -> Rotation:
+    """Rotary positions of a grid: half the channels turn with the row, half with the column.
+
+    `registers` unturned tokens come first.
+    """
+    row = torch.arange(rows).repeat_interleave(columns)
+    column = torch.arange(columns).repeat(rows)
+    half = size // 2
+    parts = [rotation(row, half), rotation(column, half)]
+    cos, sin = (torch.cat([part[i] for part in parts], dim=-1) for i in (0, 1))
+    still = torch.ones(registers, size), torch.zeros(registers, size)
+    return torch.cat([still[0], cos]), torch.cat([still[1], sin])
+
+
+def rotate(x: Tensor, turn: Rotation, blocks: int) -> Tensor:
+    """Turn queries or keys (..., positions, size); `blocks` independent groups of channels."""
+    cos, sin = turn
+    first, second = x.unflatten(-1, (blocks, 2, -1)).unbind(-2)
+    half_turned = torch.stack([-second, first], dim=-2).flatten(-3)
+    return x * cos + half_turned * sin
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention as two plain products.
+
+    At 64 tokens this trains 1.7 times faster on a CPU than torch's fused kernel, whose backward
+    pass took 44 % of a step (`worldsim bench` prints the training rate).
+    """
+    weights = query * query.shape[-1] ** -0.5 @ key.mT
+    if mask is not None:
+        weights = weights.masked_fill(~mask, -torch.inf)
+    return weights.softmax(-1) @ value
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with normalised queries and keys (ViT-22B, section 2)."""
+
+    def __init__(self, width: int, heads: int, blocks: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.blocks = blocks
+        self.size = width // heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.query_scale = nn.Parameter(torch.ones(self.size))
+        self.key_scale = nn.Parameter(torch.ones(self.size))
+
+    def project(self, x: Tensor, turn: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """(batch, positions, width) -> turned queries, keys and values (batch, heads, positions, size)."""
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, self.size)).unbind(-3)
+        query = F.layer_norm(query, (self.size,), self.query_scale).transpose(-3, -2)
+        key = F.layer_norm(key, (self.size,), self.key_scale).transpose(-3, -2)
+        value = value.transpose(-3, -2)
+        return rotate(query, turn, self.blocks), rotate(key, turn, self.blocks), value
+
+    def merge(self, attended: Tensor) -> Tensor:
+        merged: Tensor = self.out(attended.transpose(-3, -2).flatten(-2))
+        return merged
+
+    def forward(self, x: Tensor, turn: Rotation, mask: Tensor | None = None) -> Tensor:
+        query, key, value = self.project(x, turn)
+        return self.merge(attend(query, key, value, mask))
+
+
+class TimeCache:
+    """Keys and values of the last `window` frames of every time layer: a ring.
+
+    A frame's pass writes its own slot; `advance` moves on to the next. Keys are stored turned to
+    their absolute position, so the order of slots does not matter.
+    """
+
+    def __init__(self, layers: int, window: int) -> None:
+        self.window = window
+        self.position = 0
+        self.keys: list[Tensor | None] = [None] * layers
+        self.values: list[Tensor | None] = [None] * layers
+
+    def write(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Store one frame's (batch, heads, 1, size) and return all stored frames, this one included."""
+        keys, values = self.keys[layer], self.values[layer]
+        if keys is None or values is None:
+            shape = (*key.shape[:2], self.window, key.shape[3])
+            keys, values = key.new_zeros(shape), value.new_zeros(shape)
+            self.keys[layer], self.values[layer] = keys, values
+        slot = self.position % self.window
+        keys[:, :, slot] = key[:, :, 0]
+        values[:, :, slot] = value[:, :, 0]
+        stored = min(self.position + 1, self.window)
+        return keys[:, :, :stored], values[:, :, :stored]
+
+    def advance(self) -> None:
+        self.position += 1
+
+    def copy(self) -> TimeCache:
+        twin = TimeCache(len(self.keys), self.window)
+        twin.position = self.position
+        twin.keys = [None if k is None else k.clone() for k in self.keys]
+        twin.values = [None if v is None else v.clone() for v in self.values]
+        return twin

@@ -1,0 +1,84 @@
+"""Step a world model frame by frame: one pass a frame draws it and fills the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worldsim.models.attention import TimeCache
+from worldsim.models.dit import WorldModel
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A point to come back to: the last frame and a copy of the cache."""
+
+    last: Tensor
+    cache: TimeCache
+
+
+class Stepper:
+    """A batch of dreams that take one action each and draw one frame each.
+
+    `passes` = 1 draws the mean of what may follow, without noise; more passes refine a noised
+    draft (Euler steps of the flow from noise to frame).
+    """
+
+    def __init__(self, model: WorldModel, passes: int = 1) -> None:
+        if passes < 1:
+            raise ValueError(f"passes must be at least 1, got {passes}")
+        self.model = model.eval()
+        self.passes = passes
+        self.last: Tensor | None = None
+        self.cache = model.new_cache()
+
+    @torch.inference_mode()
+    def start(
+        self, frames: Tensor, actions: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> None:
+        """Begin from start frames (b, c, 4, H, W) in [-1, 1] and the c - 1 actions between them."""
+        count = frames.shape[1]
+        given = 0 if actions is None else actions.shape[1]
+        if given != count - 1:
+            raise ValueError(f"{count} start frames need {count - 1} actions, got {given}")
+        self.cache = self.model.new_cache()
+        for t in range(count - 1):
+            assert actions is not None
+            self._pass(torch.zeros_like(frames[:, t]), 0.0, actions[:, t], frames[:, t])
+            self.cache.advance()
+        self.last = frames[:, -1]
+
+    @torch.inference_mode()
+    def step(self, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Actions (b, A) -> the next frames (b, 4, H, W)."""
+        if self.last is None:
+            raise ValueError("start the stepper with frames before stepping it")
+        state = torch.zeros_like(self.last)
+        if self.passes > 1:
+            state = torch.randn(state.shape, generator=generator, device=state.device)
+        for i in range(self.passes):
+            level, following = i / self.passes, (i + 1) / self.passes
+            frame = self._pass(state, level, actions, self.last)
+            noise = (state - level * frame) / (1 - level)
+            state = following * frame + (1 - following) * noise
+        self.cache.advance()
+        self.last = state.clamp(-1.0, 1.0)
+        return self.last
+
+    def _pass(self, state: Tensor, level: float, actions: Tensor, last: Tensor) -> Tensor:
+        timestep = torch.full((len(state), 1), level, device=state.device)
+        drawn: Tensor = self.model(
+            state[:, None], timestep, actions[:, None], last[:, None], cache=self.cache
+        )
+        return drawn[:, 0]
+
+    def snapshot(self) -> Snapshot:
+        if self.last is None:
+            raise ValueError("nothing to snapshot before start")
+        return Snapshot(self.last, self.cache.copy())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.last = snapshot.last
+        self.cache = snapshot.cache.copy()

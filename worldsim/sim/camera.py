@@ -1,0 +1,91 @@
+"""A pinhole camera. Camera axes as in OpenCV: x right, y down, z along the view."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where the camera stands and what it sees.
+
+    `sample_px` is the point of a pixel that the renderer samples, from its upper left corner:
+    (0.5, 0.5) is the centre; PyBullet's TinyRenderer samples the lower left corner, (0, 1).
+    """
+
+    position_m: tuple[float, float, float]
+    target_m: tuple[float, float, float]
+    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    fov_y_rad: float = 0.7
+    width_px: int = 64
+    height_px: int = 64
+    near_m: float = 0.05
+    far_m: float = 5.0
+    sample_px: tuple[float, float] = (0.0, 1.0)
+
+    @cached_property
+    def world_from_camera(self) -> Float:
+        """Homogeneous transform, shape (4, 4)."""
+        eye = np.array(self.position_m)
+        forward = np.array(self.target_m) - eye
+        forward /= np.linalg.norm(forward)
+        right = np.cross(forward, np.array(self.up))
+        right /= np.linalg.norm(right)
+        transform = np.eye(4)
+        transform[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+        transform[:3, 3] = eye
+        return transform
+
+    @property
+    def focal_px(self) -> float:
+        return 0.5 * self.height_px / float(np.tan(0.5 * self.fov_y_rad))
+
+    @cached_property
+    def rays(self) -> Float:
+        """World direction through every pixel's sample point, scaled to 1 m of depth: (H, W, 3).
+
+        A surface seen in pixel (v, u) at depth d lies at position_m + d * rays[v, u].
+        """
+        u = np.arange(self.width_px) + self.sample_px[0] - 0.5 * self.width_px
+        v = np.arange(self.height_px) + self.sample_px[1] - 0.5 * self.height_px
+        columns, rows = np.meshgrid(u / self.focal_px, v / self.focal_px)
+        directions = np.stack([columns, rows, np.ones_like(rows)], axis=-1)
+        rotated: Float = directions @ self.world_from_camera[:3, :3].T
+        return rotated
+
+    def project(self, points_m: Float) -> tuple[Float, Float]:
+        """World points (..., 3) -> image position (..., 2) in px (x, y) and depth (...,) in m."""
+        local = (points_m - np.array(self.position_m)) @ self.world_from_camera[:3, :3]
+        depth_m = local[..., 2]
+        image = local[..., :2] / depth_m[..., None] * self.focal_px
+        return image + 0.5 * np.array([self.width_px, self.height_px]), depth_m
+
+    def unproject(self, depth_m: NDArray[np.floating]) -> Float:
+        """Depth images (..., H, W) in metres along the view axis -> world points (..., H, W, 3)."""
+        if depth_m.shape[-2:] != (self.height_px, self.width_px):
+            raise ValueError(
+                f"depth is {depth_m.shape[-2:]}, the camera {(self.height_px, self.width_px)}"
+            )
+        points: Float = np.array(self.position_m) + depth_m[..., None] * self.rays
+        return points
+
+    def resized(self, width_px: int, height_px: int) -> Camera:
+        return replace(self, width_px=width_px, height_px=height_px)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Camera:
+        arguments: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**arguments)

@@ -1,0 +1,81 @@
+"""One frame's contacts, gathered over its physics steps and summed up by body pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+CAPACITY = 16
+
+# Fields of a PyBullet contact point.
+_BODY_A, _BODY_B, _ON_A, _ON_B, _NORMAL_ON_B, _FORCE = 1, 2, 5, 6, 7, 9
+
+
+class ContactLog:
+    """Collects PyBullet's contact points over one frame; `table` sums them up when asked.
+
+    `identifiers` are the PyBullet ids of the scene's bodies, `dt_s` the time of a physics step.
+    """
+
+    def __init__(self, identifiers: Sequence[int], dt_s: float) -> None:
+        self._index = {identifier: index for index, identifier in enumerate(identifiers)}
+        self._dt_s = dt_s
+        self._points: list[tuple[Any, ...]] = []
+
+    def clear(self) -> None:
+        """Start a new frame."""
+        self._points.clear()
+
+    def add(self, points: Sequence[tuple[Any, ...]]) -> None:
+        """Take the contact points of one physics step, as getContactPoints gives them."""
+        self._points.extend(points)
+
+    def table(self) -> dict[str, NDArray[Any]]:
+        """The frame's contacts as padded arrays, one row a body pair, strongest first."""
+        rows = _sum_pairs(self._points, self._index, self._dt_s)[:CAPACITY]
+        bodies = np.full((CAPACITY, 2), -1, np.int32)
+        point_m, normal = np.zeros((CAPACITY, 3)), np.zeros((CAPACITY, 3))
+        impulse_n_s = np.zeros(CAPACITY)
+        for i, row in enumerate(rows):
+            bodies[i] = row.bodies
+            point_m[i], normal[i], impulse_n_s[i] = row.point_m, row.normal, row.impulse_n_s
+        return {
+            "contact_count": np.array(len(rows), np.int32),
+            "contact_bodies": bodies,
+            "contact_point_m": point_m,
+            "contact_normal": normal,
+            "contact_impulse_n_s": impulse_n_s,
+        }
+
+
+class _Row(NamedTuple):
+    bodies: tuple[int, int]
+    point_m: tuple[float, ...]
+    normal: tuple[float, ...]
+    impulse_n_s: float
+
+
+def _sum_pairs(points: list[tuple[Any, ...]], index: dict[int, int], dt_s: float) -> list[_Row]:
+    """One row a pair that pressed: the impulse of all its points, and where it pressed most."""
+    force_n: dict[tuple[int, int], float] = {}
+    strongest: dict[tuple[int, int], tuple[Any, ...]] = {}
+    for point in points:
+        force, a, b = point[_FORCE], point[_BODY_A], point[_BODY_B]
+        if force <= 0.0:  # near, but not pressing
+            continue
+        pair = (a, b) if a < b else (b, a)
+        force_n[pair] = force_n.get(pair, 0.0) + force
+        if pair not in strongest or force > strongest[pair][_FORCE]:
+            strongest[pair] = point
+    rows = []
+    for pair, point in strongest.items():
+        first, second, normal = index[point[_BODY_A]], index[point[_BODY_B]], point[_NORMAL_ON_B]
+        if first > second:
+            first, second, normal = second, first, tuple(-value for value in normal)
+        on_a, on_b = point[_ON_A], point[_ON_B]
+        middle_m = tuple(0.5 * (one + other) for one, other in zip(on_a, on_b, strict=True))
+        rows.append(_Row((first, second), middle_m, normal, force_n[pair] * dt_s))
+    return sorted(rows, key=lambda row: (-row.impulse_n_s, row.bodies))

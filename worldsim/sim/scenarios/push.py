@@ -1,0 +1,195 @@
+"""Push: a velocity-driven pusher moves a box onto a goal, with a sphere in the way."""
+
+from __future__ import annotations
+
+from colorsys import hsv_to_rgb
+from typing import get_args
+
+import numpy as np
+from numpy.random import Generator
+
+from worldsim.actions import ActionChannel, ActionSpec
+from worldsim.errors import InputError
+from worldsim.sim.camera import Camera
+from worldsim.sim.scene import Actuator, Body, Light, Scene, Split
+
+SPEED_M_S = 0.35
+ARENA_M = 0.26  # from the centre to the inner face of a wall
+WALL_M = (0.024, 0.055)  # thickness, height: above a sphere's centre, or it climbs when pressed
+PUSHER_M = (0.04, 0.08)  # radius, height
+GOAL_M = (0.06, 0.001)  # radius, thickness
+
+# What a seed varies: the range of the splits "id" and "combo", and the two ranges of "ood", below
+# and above it. "combo" holds what "id" leaves out: a box of the upper half of its range with a
+# sphere of the lower half of its own, in size or in mass.
+RANGES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
+    #                  seen            ood, below       ood, above
+    "sphere_radius_m": ((0.038, 0.048), (0.032, 0.036), (0.050, 0.053)),
+    "sphere_mass_kg": ((0.10, 0.40), (0.05, 0.08), (0.50, 0.80)),
+    "sphere_friction": ((0.40, 0.60), (0.20, 0.30), (0.70, 0.90)),
+    "box_edge_m": ((0.076, 0.100), (0.064, 0.072), (0.104, 0.116)),
+    "box_mass_kg": ((0.10, 0.40), (0.05, 0.08), (0.50, 0.80)),
+    "box_friction": ((0.35, 0.50), (0.20, 0.28), (0.55, 0.65)),
+}
+
+# Where centres may start, as the largest |x| and |y|: the pusher fits behind a box and a goal.
+_START_M = {"box": 0.12, "goal": 0.13, "sphere": 0.19, "pusher": 0.19}
+_CLEARANCE_M = 0.015
+
+
+def make_scene(seed: int, split: Split = "id") -> Scene:
+    """The scene of a seed, 64 x 64 px. Raises InputError where no start poses are found."""
+    rng = np.random.default_rng([seed, get_args(Split).index(split)])
+    drawn = _draw(rng, split)
+    height_m = rng.uniform(0.060, 0.070)
+    edges_m = drawn["box_edge_m"] * np.array([1.0, rng.uniform(0.85, 1.0)])
+    yaw_rad = rng.uniform(-np.pi, np.pi)
+    sphere_hue, box_hue = rng.uniform(0.0, 0.075), rng.uniform(0.34, 0.49)
+    radius_m = drawn["sphere_radius_m"]
+    at = _place(rng, 0.5 * float(np.hypot(*edges_m)), radius_m)
+    bodies = (
+        *_arena(),
+        Body(
+            "goal",
+            "cylinder",
+            GOAL_M,
+            hsv_to_rgb(0.88, 0.35, 0.95),
+            (*at["goal"], 0.5 * GOAL_M[1]),
+            role="marker",
+        ),
+        Body(
+            "pusher",
+            "cylinder",
+            PUSHER_M,
+            hsv_to_rgb(0.62, 0.85, 0.95),
+            (*at["pusher"], 0.5 * PUSHER_M[1] + 0.002),
+            role="actuated",
+            mass_kg=0.12,
+            friction=0.2,
+        ),
+        Body(
+            "sphere",
+            "sphere",
+            (radius_m,),
+            hsv_to_rgb(sphere_hue, 0.90, 0.95),
+            (*at["sphere"], radius_m),
+            mass_kg=drawn["sphere_mass_kg"],
+            friction=drawn["sphere_friction"],
+            rolling_friction=0.002,
+            spinning_friction=0.002,
+            linear_damping=2.0,
+            angular_damping=2.0,
+        ),
+        Body(
+            "box",
+            "box",
+            (float(edges_m[0]), float(edges_m[1]), float(height_m)),
+            hsv_to_rgb(box_hue, 0.85, 0.80),
+            (*at["box"], 0.5 * float(height_m)),
+            mass_kg=drawn["box_mass_kg"],
+            friction=drawn["box_friction"],
+            orientation_xyzw=(0.0, 0.0, float(np.sin(yaw_rad / 2)), float(np.cos(yaw_rad / 2))),
+        ),
+    )
+    reach_m = ARENA_M - PUSHER_M[0] - 0.005
+    return Scene(
+        scenario="push",
+        bodies=bodies,
+        camera=_camera(),
+        light=Light(),
+        actuator=Actuator(force_n=5.0, reach_m=(reach_m, reach_m)),
+        action_spec=ActionSpec(
+            tuple(ActionChannel(f"velocity_{axis}", "m/s", SPEED_M_S) for axis in "xy")
+        ),
+        split=split,
+        seed=seed,
+    )
+
+
+def _camera() -> Camera:
+    tilt_rad, distance_m = np.radians(27.0), 2.0
+    target_m = (0.0, -0.005, 0.01)
+    return Camera(
+        position_m=(
+            0.0,
+            -distance_m * float(np.sin(tilt_rad)),
+            distance_m * float(np.cos(tilt_rad)),
+        ),
+        target_m=target_m,
+        fov_y_rad=0.293,
+        near_m=1.0,
+        far_m=3.0,
+    )
+
+
+def _arena() -> tuple[Body, ...]:
+    thickness_m, height_m = WALL_M
+    offset_m, length_m = ARENA_M + 0.5 * thickness_m, 2.0 * (ARENA_M + thickness_m)
+    sides = {"east": (1, 0), "west": (-1, 0), "north": (0, 1), "south": (0, -1)}
+    walls = (
+        Body(
+            f"wall_{side}",
+            "box",
+            (thickness_m if x else length_m, thickness_m if y else length_m, height_m),
+            (0.42, 0.42, 0.43),
+            (x * offset_m, y * offset_m, 0.5 * height_m),
+            role="static",
+            friction=0.2,
+        )
+        for side, (x, y) in sides.items()
+    )
+    table = Body(
+        "table",
+        "box",
+        (2.0, 2.0, 0.1),
+        (0.72, 0.72, 0.71),
+        (0.0, 0.0, -0.05),
+        role="static",
+        friction=1.0,
+    )
+    return (table, *walls)
+
+
+def _draw(rng: Generator, split: Split) -> dict[str, float]:
+    """Sizes, masses and frictions of a split."""
+    while True:
+        shares = {name: rng.uniform() for name in RANGES}
+        above = {name: bool(rng.integers(2)) for name in RANGES}
+        if split == "ood":
+            ranges = {name: RANGES[name][1 + above[name]] for name in RANGES}
+        else:
+            ranges = {name: seen for name, (seen, _, _) in RANGES.items()}
+            reserved = any(
+                shares[f"box_{of}"] > 0.5 and shares[f"sphere_{other}"] < 0.5
+                for of, other in (("edge_m", "radius_m"), ("mass_kg", "mass_kg"))
+            )
+            if reserved != (split == "combo"):
+                continue
+        return {
+            name: float(low + shares[name] * (high - low)) for name, (low, high) in ranges.items()
+        }
+
+
+def _place(
+    rng: Generator, box_radius_m: float, sphere_radius_m: float
+) -> dict[str, tuple[float, float]]:
+    """Start positions (x, y): nothing overlaps, the box is off the goal and the goal in view."""
+    radii_m = {"box": box_radius_m, "sphere": sphere_radius_m, "pusher": PUSHER_M[0]}
+    for _ in range(1000):
+        at = {name: rng.uniform(-limit_m, limit_m, 2) for name, limit_m in _START_M.items()}
+
+        def apart(one: str, other: str, at: dict[str, np.ndarray] = at) -> float:
+            return float(np.linalg.norm(at[one] - at[other]))
+
+        free = all(
+            apart(one, other) > radii_m[one] + radii_m[other] + _CLEARANCE_M
+            for one, other in (("box", "sphere"), ("box", "pusher"), ("sphere", "pusher"))
+        )
+        if (
+            free
+            and apart("box", "goal") > 0.125
+            and apart("sphere", "goal") > GOAL_M[0] + 0.02
+            and apart("pusher", "goal") > GOAL_M[0]
+        ):
+            return {name: (float(x), float(y)) for name, (x, y) in at.items()}
+    raise InputError(f"no start poses for a box of {2 * box_radius_m:.3f} m across")

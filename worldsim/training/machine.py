@@ -1,0 +1,39 @@
+"""What the machine can do: its matmul peak, and the precision that is faster on it."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+_SIZE = 1024
+
+
+def matmul_flops(dtype: torch.dtype, seconds: float = 0.4) -> float:
+    """Measured FLOP/s of square matrix products in this process: the best of several."""
+    left, right = torch.randn(2, _SIZE, _SIZE).to(dtype)
+    best = 0.0
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        left @ right
+        best = max(best, 2 * _SIZE**3 / (time.perf_counter() - begin))
+    return best
+
+
+def choose_precision(precision: Precision) -> torch.dtype:
+    """bfloat16 where its products are at least 1.5 times as fast as float32's."""
+    if precision == "float32":
+        return torch.float32
+    if precision == "bfloat16":
+        return torch.bfloat16
+    faster = matmul_flops(torch.bfloat16) / matmul_flops(torch.float32)
+    return torch.bfloat16 if faster >= 1.5 else torch.float32
+
+
+def flops_per_frame(model: torch.nn.Module, tokens: int) -> float:
+    """FLOPs of one forward pass of one frame: its matrix products (attention's own left out)."""
+    weights = sum(p.numel() for name, p in model.named_parameters() if "blocks." in name and p.ndim == 2)
+    return 2.0 * weights * tokens

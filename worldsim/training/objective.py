@@ -1,0 +1,94 @@
+"""What one training step asks of the model: draw the clean frame under a signal level per frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from worldsim.models.dit import WorldModel
+from worldsim.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Model values of a batch of clips: t + 1 frames and the t actions between them."""
+
+    frames: Tensor  # (b, t + 1, 4, H, W) in [-1, 1]
+    actions: Tensor  # (b, t, A)
+
+    def to(self, device: torch.device) -> Clip:
+        return Clip(self.frames.to(device), self.actions.to(device))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step's input beside the clip: what is hidden, dropped and noised."""
+
+    hidden_states: Tensor  # (b, t, 4, H, W)
+    timestep: Tensor  # (b, t)
+    previous: Tensor  # (b, t, 4, H, W)
+    given: Tensor  # (b, t)
+    action_given: Tensor  # (b, t)
+
+    def to(self, device: torch.device) -> Task:
+        return Task(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+def signal_levels(shape: tuple[int, int], pure_noise_share: float, rng: torch.Generator) -> Tensor:
+    """An independent signal level per frame (Diffusion Forcing, algorithm 1).
+
+    Most frames are pure noise after a given past: the case that stepping meets.
+    """
+    levels = torch.rand(shape, generator=rng)
+    levels[torch.rand(shape, generator=rng) < pure_noise_share] = 0.0
+    return levels
+
+
+def make_task(clip: Clip, settings: Settings, rng: torch.Generator) -> Task:
+    """Noise the frames to draw and roughen the ones given before them."""
+    target, previous = clip.frames[:, 1:], clip.frames[:, :-1]
+    shape = (target.shape[0], target.shape[1])
+    levels = signal_levels(shape, settings.pure_noise_share, rng)
+    level = levels[..., None, None, None]
+    noise = torch.randn(target.shape, generator=rng)
+    rough = settings.previous_noise_std * torch.rand((shape[0], 1, 1, 1, 1), generator=rng)
+    return Task(
+        hidden_states=level * target + (1 - level) * noise,
+        timestep=levels,
+        previous=previous + rough * torch.randn(previous.shape, generator=rng),
+        given=torch.rand(shape, generator=rng) >= settings.hide_previous_chance,
+        action_given=torch.rand(shape, generator=rng) >= settings.drop_action_chance,
+    )
+
+
+@torch.no_grad()
+def own_history(model: WorldModel, clip: Clip, passes: int) -> Tensor:
+    """Previous frames (b, t, 4, H, W) as the model itself draws them.
+
+    Every pass draws all frames from the present previous ones, in parallel, and shifts them by
+    one; after n passes frame t stems from n steps of the model's own history (the parallel form
+    of Resampling Forcing's degraded history). The first frame stays true.
+    """
+    previous = clip.frames[:, :-1]
+    levels = torch.zeros(previous.shape[:2], device=previous.device)
+    blank = torch.zeros_like(previous)
+    for _ in range(passes):
+        drawn = model(blank, levels, clip.actions, previous).float().clamp(-1.0, 1.0)
+        previous = torch.cat([clip.frames[:, :1], drawn[:, :-1]], dim=1)
+    return previous
+
+
+def loss(model: WorldModel, clip: Clip, task: Task) -> Tensor:
+    """Mean squared error of the drawn frames, a scalar."""
+    drawn = model(
+        task.hidden_states,
+        task.timestep,
+        clip.actions,
+        task.previous,
+        given=task.given,
+        action_given=task.action_given,
+    )
+    error: Tensor = (drawn.float() - clip.frames[:, 1:]).square().mean()
+    return error

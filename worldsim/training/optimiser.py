@@ -1,0 +1,59 @@
+"""Muon on the blocks' matrices, AdamW on everything else, one schedule for both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from worldsim.models.dit import WorldModel
+from worldsim.training.settings import Settings
+
+
+class Optimiser:
+    """Two optimisers that step together.
+
+    Muon: Jordan et al. 2024, learning rates matched to AdamW's as in Moonlight (Liu et al. 2025).
+    """
+
+    def __init__(self, model: WorldModel, settings: Settings) -> None:
+        self.settings = settings
+        named = list(model.named_parameters())
+        matrices = [p for name, p in named if name.startswith("blocks.") and p.ndim == 2]
+        chosen = {id(p) for p in matrices}
+        others = [p for _, p in named if id(p) not in chosen]
+        self.muon = torch.optim.Muon(
+            matrices,
+            lr=settings.muon_rate,
+            weight_decay=settings.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self.adamw = torch.optim.AdamW(
+            others, lr=settings.adamw_rate, betas=(0.9, 0.95), weight_decay=0.0
+        )
+
+    def step(self, step: int, progress: float) -> float:
+        """Update the weights; return the share of the full learning rate that was used."""
+        share = schedule(step, progress, self.settings)
+        for optimiser, rate in (
+            (self.muon, self.settings.muon_rate),
+            (self.adamw, self.settings.adamw_rate),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+            optimiser.step()
+        return share
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.muon.load_state_dict(state["muon"])
+        self.adamw.load_state_dict(state["adamw"])
+
+
+def schedule(step: int, progress: float, settings: Settings) -> float:
+    """Warm-up over steps, then constant, then linear decay over the budget's last share."""
+    warm_up = min(1.0, (step + 1) / settings.warm_up_steps)
+    decay = min(1.0, (1.0 - progress) / settings.decay_share)
+    return warm_up * max(decay, 0.01)

@@ -1,0 +1,53 @@
+"""A run's files: the model to use and the state to go on from, each replaced whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from worldsim.checkpoints import CONFIG, WEIGHTS
+from worldsim.errors import InputError
+from worldsim.models.dit import WorldModel
+
+STATE = "state.pt"
+
+
+def save_model(folder: Path, model: WorldModel, half: bool = False) -> None:
+    """Write config.json and the weights; an interrupted write leaves the old ones."""
+    draft = folder / f".draft-{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    stored = model
+    if half:
+        stored = WorldModel.from_config(model.config)
+        stored.load_state_dict(model.state_dict())
+        stored = stored.half()
+    stored.save_pretrained(draft)
+    for name in (WEIGHTS, CONFIG):
+        os.replace(draft / name, folder / name)
+    shutil.rmtree(draft)
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Write everything that a run needs to go on bit by bit."""
+    draft = folder / f".{STATE}.{os.getpid()}"
+    with draft.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, folder / STATE)
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Raises InputError where there is no readable state."""
+    path = folder / STATE
+    if not path.is_file():
+        raise InputError(f"nothing to resume in {folder}: {STATE} is missing")
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise InputError(f"{path} is damaged ({error}); start again without --resume") from error
+    return state

@@ -1,0 +1,311 @@
+"""One training process: draws its clips, shares gradients with the others, keeps the run's files."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.training_utils import EMAModel
+from torch import distributed
+
+from worldsim.data.clips import Clips
+from worldsim.frames import to_model
+from worldsim.models.dit import WorldModel
+from worldsim.training import objective
+from worldsim.training.log import Diary
+from worldsim.training.machine import Precision, choose_precision, flops_per_frame, matmul_flops
+from worldsim.training.objective import Clip
+from worldsim.training.optimiser import Optimiser
+from worldsim.training.probe import Probe
+from worldsim.training.settings import Recipe
+from worldsim.training.state import load_state, save_model, save_state
+
+NOTE_EVERY_STEPS = 20
+SAVE_EVERY_S = 150.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know; see worldsim.training.trainer.train."""
+
+    recipe: Recipe
+    data: Path
+    out: Path
+    minutes: float | None
+    steps: int | None
+    resume: bool
+    workers: int
+    seed: int
+    precision: Precision
+    pause_after: int | None
+    progress: bool
+    meeting: str
+
+
+class Worker:
+    """The state of a run in one process; rank 0 also writes the files."""
+
+    def __init__(self, rank: int, job: Job) -> None:
+        self.rank, self.job, self.settings = rank, job, job.recipe.settings
+        self.device = torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
+        self.clips = Clips(job.data, progress=False, held_out=self.settings.held_out_episodes)
+        self.step, self.elapsed_s, self.stop = 0, 0.0, False
+        torch.manual_seed(job.seed)
+        self.model = build(job.recipe, self.clips).to(self.device).train()
+        self.optimiser = Optimiser(self.model, self.settings)
+        self.average = EMAModel(
+            self.model.parameters(), decay=self.settings.ema_decay, foreach=True
+        )
+        state = load_state(job.out) if job.resume else None
+        self.precision = (
+            getattr(torch, state["precision"]) if state else self._agree(job.precision)
+        )
+        if state:
+            self.restore(state)
+
+    def _agree(self, wanted: Precision) -> torch.dtype:
+        """The precision that rank 0 chooses."""
+        chosen = torch.tensor([float(choose_precision(wanted) == torch.bfloat16)])
+        if self.job.workers > 1:
+            distributed.broadcast(chosen, 0)
+        return torch.bfloat16 if chosen.item() else torch.float32
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average.load_state_dict(state["average"])
+        self.average.to(self.device)
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+
+    def draw(self) -> tuple[Clip, torch.Generator]:
+        """This step's clips and noise: they hang on seed, step and rank alone, so runs resume."""
+        rng = np.random.default_rng([self.job.seed, self.step, self.rank])
+        frames, depth_m, actions = self.clips.sample(
+            rng, self.settings.clips_per_worker, self.settings.clip_frames
+        )
+        values = torch.from_numpy(to_model(frames, depth_m, self.clips.depth_range_m))
+        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        return Clip(values, torch.from_numpy(actions)), noise
+
+    def learn(self, progress: float) -> float:
+        """Gradients of one batch; returns its loss."""
+        clip, noise = self.draw()
+        task = objective.make_task(clip, self.settings, noise).to(self.device)
+        clip = clip.to(self.device)
+        coin = np.random.default_rng([self.job.seed, self.step])
+        dreams = coin.random() < self.settings.history_chance
+        passes = int(coin.integers(1, self.settings.history_passes + 1))
+        with torch.autocast(
+            self.device.type, self.precision, enabled=self.precision != torch.float32
+        ):
+            if dreams and progress >= self.settings.history_from_progress:
+                previous = objective.own_history(self.model, clip, passes)
+                task = replace(task, previous=previous)
+            loss = objective.loss(self.model, clip, task)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    def share(self, loss: float) -> tuple[float, float, bool]:
+        """Average the gradients over workers; returns mean loss, rank 0's clock and whether to stop."""
+        facts = torch.tensor([loss, self.elapsed_s if self.rank == 0 else 0.0, float(self.stop)])
+        facts = facts.to(self.device)
+        if self.job.workers > 1:
+            gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+            flat = torch.cat([*(g.flatten() for g in gradients), facts])
+            distributed.all_reduce(flat)
+            parts = flat[: -len(facts)].div_(self.job.workers).split([g.numel() for g in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
+            facts = flat[-len(facts) :]
+        return float(facts[0]) / self.job.workers, float(facts[1]), bool(facts[2] > 0)
+
+    def update(self, progress: float) -> None:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        self.optimiser.step(self.step, progress)
+        self.model.zero_grad(set_to_none=True)
+        if self.rank == 0:
+            self.average.step(self.model.parameters())
+        self.step += 1
+
+    def progress(self, elapsed_s: float) -> float:
+        if self.job.steps is not None:
+            return self.step / self.job.steps
+        assert self.job.minutes is not None
+        return min(1.0, elapsed_s / (60.0 * self.job.minutes))
+
+    def save(self) -> None:
+        save_state(
+            self.job.out,
+            {
+                "model": self.model.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "average": self.average.state_dict(),
+                "step": self.step,
+                "elapsed_s": self.elapsed_s,
+                "precision": str(self.precision).removeprefix("torch."),
+            },
+        )
+        with averaged(self.model, self.average):
+            save_model(self.job.out, self.model, half=True)
+
+
+@contextmanager
+def averaged(model: WorldModel, average: EMAModel) -> Iterator[WorldModel]:
+    """Within it the model has its moving average's weights."""
+    average.store(model.parameters())
+    average.copy_to(model.parameters())
+    try:
+        yield model
+    finally:
+        average.restore(model.parameters())
+
+
+def build(recipe: Recipe, clips: Clips) -> WorldModel:
+    """An untrained model that fits the dataset: size, actions, depth range, mean image."""
+    scene = clips.dataset[0].scene
+    mean, std = clips.action_statistics()
+    height_px, width_px = clips.size_px
+    model = WorldModel(
+        height_px=height_px,
+        width_px=width_px,
+        action_size=clips.action_size,
+        depth_range_m=tuple(clips.depth_range_m),
+        action_mean=tuple(mean),
+        action_std=tuple(std),
+        frame_rate_hz=scene.frame_rate_hz,
+        scenario=scene.scenario,
+        **asdict(recipe.architecture),
+    )
+    model.mean_image.copy_(torch.from_numpy(clips.mean_frame()))
+    return model
+
+
+def work(rank: int, job: Job) -> bool:
+    """Train in this process until the budget is spent; True when Ctrl-C ended it."""
+    if job.workers > 1:
+        torch.set_num_threads(1)
+        distributed.init_process_group(
+            "gloo", init_method=job.meeting, rank=rank, world_size=job.workers
+        )
+    worker = Worker(rank, job)
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        worker.stop = True
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        return _loop(worker)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if job.workers > 1:
+            distributed.destroy_process_group()
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number."""
+
+
+def _loop(worker: Worker) -> bool:
+    job = worker.job
+    clerk = Clerk(worker) if worker.rank == 0 else None
+    last_step = job.pause_after if job.pause_after is not None else np.inf
+    agreed_s, stopped, begin = worker.elapsed_s, False, time.monotonic() - worker.elapsed_s
+    try:
+        while worker.progress(agreed_s) < 1.0 and not stopped and worker.step < last_step:
+            progress = worker.progress(agreed_s)
+            loss = worker.learn(progress)
+            worker.elapsed_s = time.monotonic() - begin
+            loss, agreed_s, stopped = worker.share(loss)
+            if not np.isfinite(loss):
+                kept = job.out if clerk is not None and clerk.saved_step else "none yet"
+                raise Diverged(
+                    f"the loss is {loss} at step {worker.step}; last good checkpoint: {kept}"
+                    + (f" (step {clerk.saved_step})" if clerk and clerk.saved_step else "")
+                )
+            worker.update(progress)
+            if clerk is not None:
+                clerk.after_step(loss)
+    except Diverged:
+        if clerk is not None:
+            clerk.diary.close(job.out)
+        raise
+    if clerk is not None:
+        clerk.save()
+        clerk.diary.close(job.out)
+    return stopped
+
+
+class Clerk:
+    """Rank 0's bookkeeping: metrics, progress, probes and checkpoints."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker, job = worker, worker.job
+        self.saved_step = worker.step if job.resume else 0
+        self.saved_at = time.monotonic()
+        self.losses: list[float] = []
+        total, unit = (job.steps, "step") if job.steps is not None else (job.minutes, "min")
+        assert total is not None
+        self.diary = Diary(job.out, worker.step, total, unit, job.progress)
+        dataset = worker.clips.dataset
+        held_out = worker.settings.held_out_episodes
+        self.probe = Probe(
+            [dataset[i] for i in range(len(dataset) - held_out, len(dataset))],
+            worker.clips.depth_range_m,
+            worker.device,
+        )
+        self.probed: dict[str, float] = {}
+        self.peak_flops = job.workers * matmul_flops(worker.precision)
+        config = worker.model.config
+        tokens = config.registers + (config.height_px * config.width_px) // config.patch_px**2
+        # forward 1, backward 2
+        self.frame_flops = 3 * flops_per_frame(worker.model, tokens)
+        self.noted_at, self.noted_s = worker.step, worker.elapsed_s
+
+    def after_step(self, loss: float) -> None:
+        worker = self.worker
+        self.losses.append(loss)
+        if worker.step - self.noted_at >= NOTE_EVERY_STEPS:
+            self.note()
+        if time.monotonic() - self.saved_at > SAVE_EVERY_S:
+            self.save()
+
+    def note(self) -> None:
+        worker, job = self.worker, self.worker.job
+        steps = worker.step - self.noted_at
+        settings = worker.settings
+        frames = steps * job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
+        rate = frames / max(worker.elapsed_s - self.noted_s, 1e-9)
+        share = rate * self.frame_flops / self.peak_flops
+        entry = {
+            "step": worker.step,
+            "elapsed_s": round(worker.elapsed_s, 2),
+            "loss": float(np.mean(self.losses)),
+            "frames_per_s": round(rate, 1),
+            "share_of_matmul_peak": round(share, 4),
+        }
+        self.diary.note(entry)
+        done = worker.step if job.steps is not None else worker.elapsed_s / 60
+        text = f"step {worker.step} loss {entry['loss']:.5f} {rate:.0f} frames/s {share:.0%} of peak"
+        if self.probed:
+            text += f" | one-step {self.probed['one_step_ratio']:.2f}"
+            text += f" shuffle {self.probed['shuffle_ratio']:.1f}"
+        self.diary.show(done, text)
+        self.losses, self.noted_at, self.noted_s = [], worker.step, worker.elapsed_s
+
+    def save(self) -> None:
+        worker = self.worker
+        with averaged(worker.model, worker.average) as model:
+            self.probed = self.probe.measure(model)
+        self.diary.note(
+            {"step": worker.step, "elapsed_s": round(worker.elapsed_s, 2), **self.probed}
+        )
+        worker.save()
+        self.saved_step, self.saved_at = worker.step, time.monotonic()

@@ -1,0 +1,89 @@
+"""A policy tried in an environment: its episodes, how often it succeeded, and a video."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from tqdm import tqdm
+
+from worldsim.agents.policies import make_policy
+from worldsim.agents.rollout import rollout
+from worldsim.data.store import save_episode
+from worldsim.envs import ENTRY_POINTS
+from worldsim.episode import Episode
+from worldsim.errors import InputError, unknown
+from worldsim.eval.video import write_video
+
+SCHEMA = 1
+FILMED = 10
+
+
+def trial(
+    env_id: str, policy: str, episodes: int, out: Path, seed: int = 0, checkpoint: str | None = None
+) -> dict[str, Any]:
+    """Roll out `policy` for `episodes` episodes, episode k seeded with `seed` + k.
+
+    Writes `out`/episode_000.npz ..., summary.json and episodes.webm (the first ten), prints the
+    summary and returns it. Raises InputError on an unknown environment, policy or checkpoint
+    before anything is written.
+    """
+    if env_id not in ENTRY_POINTS:
+        raise unknown("environment", env_id, ENTRY_POINTS)
+    if checkpoint is not None and "-WM-" not in env_id:
+        raise InputError(f"{env_id} is the simulator and takes no --checkpoint")
+    actor = make_policy(policy)
+    settings: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
+    env = gymnasium.make(env_id, **settings)
+    rows, filmed = [], []
+    started_s = time.perf_counter()
+    try:
+        for index in tqdm(range(episodes), desc=f"{policy} in {env_id}", unit="episode"):
+            episode = rollout(env, actor, seed=seed + index)
+            out.mkdir(parents=True, exist_ok=True)
+            save_episode(out / f"episode_{index:03d}.npz", episode)
+            rows.append(_row(index, seed + index, episode))
+            filmed += [episode] if index < FILMED else []
+    finally:
+        env.close()
+    seconds = time.perf_counter() - started_s
+    summary = _summary(env_id, policy, filmed[0].source, rows, seconds)
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    frames = np.concatenate([episode.frames for episode in filmed])
+    write_video(out / "episodes.webm", frames, filmed[0].scene.frame_rate_hz)
+    print(
+        f"{policy} in {env_id}: success in {summary['success_rate']:.0%} of {episodes} episodes, "
+        f"mean return {summary['mean_return']:.2f}, mean length {summary['mean_steps']:.0f} steps, "
+        f"{summary['frames_per_s']:.0f} frames/s\n{out}/summary.json, {out}/episodes.webm"
+    )
+    return summary
+
+
+def _row(index: int, seed: int, episode: Episode) -> dict[str, Any]:
+    return {
+        "file": f"episode_{index:03d}.npz",
+        "seed": seed,
+        "steps": episode.steps,
+        "return": float(episode.rewards.sum()),
+        "success": bool(episode.terminated[-1]),
+    }
+
+
+def _summary(
+    env_id: str, policy: str, source: str, rows: list[dict[str, Any]], seconds: float
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "env": env_id,
+        "source": source,
+        "policy": policy,
+        "success_rate": float(np.mean([row["success"] for row in rows])),
+        "mean_return": float(np.mean([row["return"] for row in rows])),
+        "mean_steps": float(np.mean([row["steps"] for row in rows])),
+        "frames_per_s": sum(row["steps"] for row in rows) / seconds,
+        "episodes": rows,
+    }
