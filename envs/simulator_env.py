@@ -112,7 +112,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.scene = scene
         self._steps = 0
         info, _ = self._look()
-        return self._frame, info
+        return self._frame.copy(), info
 
     def step(
         self, action: NDArray[np.float32]
@@ -124,7 +124,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._steps += 1
         info, outcome = self._look()
         terminated = outcome.success and self.end_on_success
-        return self._frame, outcome.reward, terminated, False, info
+        return self._frame.copy(), outcome.reward, terminated, False, info
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
@@ -154,7 +154,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._steps = state.steps
         self.np_random.bit_generator.state = state.generator
         info, _ = self._look()
-        return self._frame, info
+        return self._frame.copy(), info
 
     def close(self) -> None:
         self._simulator.close()
@@ -164,7 +164,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         state = self._simulator.state()
         outcome = self._task(self.scene, state["position_m"])
         info = {
-            "depth_m": self._depth_m,
+            "depth_m": self._depth_m.copy(),
             "segmentation": segmentation,
             **state,
             **self._simulator.contacts(),

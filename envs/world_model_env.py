@@ -118,7 +118,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             start = self._starts.draw(self.np_random)
         self._torch_generator.manual_seed(int(self.np_random.integers(2**63)))
         self._begin(start)
-        return self._frame, self._info(self._outcome())
+        return self._frame.copy(), self._info(self._outcome())
 
     def step(
         self, action: NDArray[np.float32]
@@ -135,7 +135,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._steps += 1
         outcome = self._outcome()
         terminated = outcome.success and self.end_on_success
-        return self._frame, outcome.reward, terminated, False, self._info(outcome)
+        return self._frame.copy(), outcome.reward, terminated, False, self._info(outcome)
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
@@ -177,7 +177,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._segmentation = state.segmentation.copy()
         self.np_random.bit_generator.state = state.generator
         self._torch_generator.set_state(state.torch_generator)
-        return self._frame, self._info(self._outcome())
+        return self._frame.copy(), self._info(self._outcome())
 
     def _begin(self, start: Start) -> None:
         values = to_model(start.frames, start.depth_m, self.depth_range_m)
@@ -204,8 +204,8 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     def _info(self, outcome: Outcome) -> Info:
         bodies = len(self.scene.bodies)
         return {
-            "depth_m": self._depth_m,
-            "segmentation": self._segmentation,
+            "depth_m": self._depth_m.copy(),
+            "segmentation": self._segmentation.copy(),
             "position_m": self._belief.position_m.copy(),
             "orientation_xyzw": np.array([body.orientation_xyzw for body in self.scene.bodies]),
             "velocity_m_s": self._belief.velocity_m_s.copy(),

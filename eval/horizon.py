@@ -14,14 +14,18 @@ FRAMES_IN_A_ROW = 2
 def first_failure(error_m: Float, limit_m: float) -> int | None:
     """First index at which the error exceeds the limit for two frames in a row, else None.
 
-    `error_m` (T,) holds NaN where there was nothing to measure; such frames are passed over. A
-    failure in the very last frame counts as one, since no frame after it can clear it.
+    `error_m` (T,) holds NaN where there was nothing to measure; such frames are passed over.
     """
     measured = np.flatnonzero(~np.isnan(error_m))
     over = error_m[measured] > limit_m
-    for k in np.flatnonzero(over):
-        if over[k : k + FRAMES_IN_A_ROW].all():
-            return int(measured[k])
+    return first_run(measured, over)
+
+
+def first_run(frames: NDArray[np.int64], fails: NDArray[np.bool_]) -> int | None:
+    """First of `frames` (K,) from which `fails` (K,) holds for two frames in a row, else None."""
+    for k in np.flatnonzero(fails[: len(fails) - FRAMES_IN_A_ROW + 1]):
+        if fails[k : k + FRAMES_IN_A_ROW].all():
+            return int(frames[k])
     return None
 
 

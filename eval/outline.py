@@ -53,7 +53,7 @@ def outline(body: Body, position_m: Float, camera: Camera, yaw_rad: float = 0.0)
     sign = 1.0 if twice_area > 0.0 else -1.0
     rows = sign * (dx[:, None] * (v - y[:, None]))
     columns = sign * (dy[:, None] * (u - x[:, None]))
-    inside = (rows[:, :, None] >= columns[:, None, :]).all(0)
+    inside: Bool = np.all(rows[:, :, None] >= columns[:, None, :], axis=0)
     return Outline((slice(top, bottom), slice(left, right)), inside, 0.5 * abs(twice_area))
 
 
@@ -91,8 +91,11 @@ def _horizon(centre_m: Float, radius_m: float, eye_m: Float) -> Float:
     return points
 
 
-def background(scene: Scene) -> NDArray[np.uint8]:
-    """Segmentation (H, W) of the static boxes alone, as the camera sees them; 0 hits nothing."""
+def background(scene: Scene) -> tuple[NDArray[np.uint8], Float]:
+    """Segmentation (H, W) of the static boxes alone and their depth in metres, (H, W).
+
+    Where the camera sees none of them the segmentation is 0 and the depth infinite.
+    """
     camera = scene.camera
     eye = np.array(camera.position_m)
     rays = camera.rays
@@ -102,10 +105,10 @@ def background(scene: Scene) -> NDArray[np.uint8]:
         if body.role != "static" or body.shape != "box":
             continue
         depth = _box_depth(eye, rays, body)
-        closer = depth < nearest
+        closer = (depth <= nearest) & np.isfinite(depth)
         nearest[closer] = depth[closer]
         label[closer] = index + 1
-    return label
+    return label, nearest
 
 
 def _box_depth(eye_m: Float, rays: Float, body: Body) -> Float:

@@ -1,4 +1,4 @@
-"""Which body a pixel's colour belongs to, whatever the light on it, and where it can not be told."""
+"""Which body a pixel belongs to by its colour, whatever the light on it; nobody where unclear."""
 
 from __future__ import annotations
 

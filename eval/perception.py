@@ -46,9 +46,7 @@ class Reading:
     visible_share: Float  # (T+1, N)
 
 
-def read(
-    frames: NDArray[np.uint8], depth_m: NDArray[np.floating], scene: Scene
-) -> Reading:
+def read(frames: NDArray[np.uint8], depth_m: NDArray[np.floating], scene: Scene) -> Reading:
     """Read every body's place off frames uint8 (T+1, H, W, 3) and depth (T+1, H, W) in metres.
 
     Bodies are told apart by colour and shape and lifted to 3D by depth and camera, in every frame
@@ -94,7 +92,7 @@ class _Reader:
         self.scene = scene
         self.camera = scene.camera
         self.palette = Palette.of(scene)
-        self.background = background(scene)
+        self.background, _ = background(scene)
         self.eye_m = np.array(self.camera.position_m)
         self.rays = self.camera.rays
         self.wanted = [index for index in self.palette.body.tolist() if index >= 0]
@@ -142,20 +140,18 @@ class _Reader:
         # A body cut in two by one in front of it: all its pixels within the outline are it.
         whole = blob.copy()
         whole[fit.outline.window] |= mine[fit.outline.window] & fit.outline.inside
-        shown, before = np.count_nonzero(whole), np.count_nonzero(blob)
-        if shown > 1.1 * before:
+        shown = np.count_nonzero(whole)
+        if shown > 1.1 * np.count_nonzero(blob):
             fit = self._fit(body, whole, hidden, depth_m)
         window, outline = fit.outline.window, fit.outline.inside
         inside = np.count_nonzero(whole[window] & outline)
         covered = np.count_nonzero(hidden[window] & outline) if body.moves else 0
-        expected = max(np.count_nonzero(outline) - covered, SMALLEST_PX)
+        expected = np.count_nonzero(outline) - covered
         if inside < max(FOUND_SHARE * expected, SMALLEST_PX) or inside < INSIDE_SHARE * shown:
             return None
         return _Found(fit.centre_m, whole, min(inside / max(fit.outline.area_px, 1.0), 1.0))
 
-    def _fit(
-        self, body: Body, blob: Bool, hidden: Bool, depth_m: NDArray[np.floating]
-    ) -> Fit:
+    def _fit(self, body: Body, blob: Bool, hidden: Bool, depth_m: NDArray[np.floating]) -> Fit:
         points_m = self.eye_m + depth_m[blob][:, None] * self.rays[blob]
         return fit_body(body, self.camera, points_m, blob, hidden)
 

@@ -26,12 +26,11 @@ def psnr_db(generated: Frames | Float, reference: Frames) -> Float:
     return ratio
 
 
-def one_step_errors(generated: Frames, reference: Frames, start: int) -> tuple[float, float]:
+def one_step_errors(generated: Frames | Float, reference: Frames) -> tuple[float, float]:
     """Squared error of the first generated frame and of keeping the last start frame instead.
 
-    `start` is the index of the last start frame, the same in both.
+    Both clips begin at the last start frame.
     """
-    following = reference[start + 1 : start + 2]
-    made = squared_error(generated[start + 1 : start + 2], following)
-    kept = squared_error(reference[start : start + 1], following)
+    made = squared_error(generated[1:2], reference[1:2])
+    kept = squared_error(reference[0:1], reference[1:2])
     return float(made[0]), float(kept[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from worldsim.episode import Episode
 from worldsim.sim.camera import Camera
 from worldsim.sim.scene import Scene
 
+from .outline import background
 from .perception import Reading
 
 Float = NDArray[np.float64]
@@ -28,6 +30,10 @@ class Truth:
     bodies: tuple[str, ...]  # M moving bodies, scene order
     position_m: Float  # (T+1, M, 3)
     visible: Bool  # (T+1, M)
+
+    def since(self, start: int) -> Truth:
+        """The truth from frame `start` on."""
+        return replace(self, position_m=self.position_m[start:], visible=self.visible[start:])
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,10 @@ def truth_of(reference: Episode, reading: Reading) -> Truth:
     scene = reference.scene
     moving = list(scene.moving)
     names = tuple(scene.bodies[i].name for i in moving)
-    visible = reading.visible_share[:, moving] >= VISIBLE_SHARE
-    if reference.segmentation is not None:
-        visible = _visible(reference.segmentation, scene, reading)[:, moving]
+    if reference.segmentation is None:
+        visible = reading.visible_share[:, moving] >= VISIBLE_SHARE
+    else:
+        visible = shown(reference.segmentation, scene)[:, moving]
     if reference.states is None:
         visible &= reading.found[:, moving]
         return Truth(scene, names, reading.position_m[:, moving], visible)
@@ -80,25 +87,22 @@ def split(offset_m: Float, position_m: Float, camera: Camera) -> tuple[Float, Fl
     return np.abs(along), lateral
 
 
+@lru_cache(maxsize=32)
 def diagonal_m(scene: Scene) -> float:
-    """Diagonal of the box round every body of the scene: the error of a lost body."""
-    centre = np.array([body.position_m for body in scene.bodies])
-    half = np.array(
-        [
-            [0.5 * e for e in body.size_m]
-            if body.shape == "box"
-            else [body.size_m[0], body.size_m[0], 0.5 * body.height_m]
-            for body in scene.bodies
-        ]
-    )
-    return float(np.linalg.norm((centre + half).max(0) - (centre - half).min(0)))
+    """Diagonal of the box round all that the camera sees of the scene: the error of a lost body."""
+    _, depth_m = background(scene)
+    seen = np.isfinite(depth_m)
+    points = scene.camera.rays[seen] * depth_m[seen, None] + np.array(scene.camera.position_m)
+    starts = np.array([body.position_m for body in scene.bodies if body.moves])
+    points = np.concatenate([points, starts])
+    return float(np.linalg.norm(points.max(0) - points.min(0)))
 
 
-def _visible(segmentation: NDArray[np.uint8], scene: Scene, reading: Reading) -> Bool:
-    """Bodies of which the true segmentation shows at least 30 % of the outline, (T+1, N)."""
-    labels = np.arange(1, len(scene.bodies) + 1, dtype=np.uint8)
-    area = np.stack([(segmentation == label).sum((1, 2)) for label in labels], axis=1)
-    # The unhidden area of a body hardly changes over an episode: its upper values stand for it.
+def shown(segmentation: NDArray[np.uint8], scene: Scene) -> Bool:
+    """Bodies (T+1, N) of which the segmentation shows at least 30 % of their usual area."""
+    labels = range(1, len(scene.bodies) + 1)
+    area = np.stack([np.count_nonzero(segmentation == k, axis=(1, 2)) for k in labels], axis=1)
+    # A body's unhidden area hardly changes over an episode: its upper values stand for it.
     full = np.quantile(area, 0.9, axis=0)
-    shown: Bool = area >= np.maximum(VISIBLE_SHARE * full, 3)
-    return shown
+    visible: Bool = area >= np.maximum(VISIBLE_SHARE * full, 3)
+    return visible

@@ -55,12 +55,15 @@ class BodyScores:
 
 @dataclass(frozen=True)
 class Row:
-    """The model, the floor or a baseline; pixel scores only where there are frames."""
+    """The model, the floor or a baseline; pixel scores only where there are frames.
+
+    The mean frame shows no bodies and has pixel scores only.
+    """
 
     name: str
-    bodies: dict[str, BodyScores]
-    valid_horizon: Score
-    all_found: Score
+    bodies: dict[str, BodyScores] = field(default_factory=dict)
+    valid_horizon: Score | None = None
+    all_found: Score | None = None
     psnr: dict[int, Score] = field(default_factory=dict)
     one_step_ratio: Score | None = None
 
@@ -109,12 +112,15 @@ class Report:
     def table(self) -> str:
         """Median position error in metres by body, row and horizon, as aligned text."""
         heads = [f"{step} steps" for step in self.horizons]
-        width = max(len(name) for name in self.rows) + 2
+        width = max(map(len, self.rows)) + 2
         lines = []
         for body in self.diameter_m:
             title = f"{body} ({self.diameter_m[body]:.2f} m)"
-            lines.append(title.ljust(width + 2) + "".join(h.rjust(10) for h in heads) + "     valid")
+            cells = [*heads, "valid"]
+            lines.append(title.ljust(width + 2) + "".join(c.rjust(10) for c in cells))
             for name, row in self.rows.items():
+                if body not in row.bodies:
+                    continue
                 scores = row.bodies[body]
                 cells = [_metres(scores.position[step]) for step in self.horizons]
                 cells.append(horizon_text(scores.valid_horizon))
@@ -123,7 +129,7 @@ class Report:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        return json.dumps({"schema": SCHEMA, **_plain(asdict(self))}, indent=1, allow_nan=False)
+        return json.dumps({"schema": SCHEMA, **_plain(asdict(self))}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
@@ -192,17 +198,17 @@ def _by_step(values: dict[str, Any]) -> dict[int, Score]:
 
 
 def _body(values: dict[str, Any]) -> BodyScores:
-    single = {name: _score(values.pop(name)) for name in ("curve", "valid_horizon", "motion")}
-    return BodyScores(**{name: _by_step(scores) for name, scores in values.items()}, **single)
+    single = ("curve", "valid_horizon", "motion")
+    scores: dict[str, Any] = {
+        name: _score(value) if name in single else _by_step(value) for name, value in values.items()
+    }
+    return BodyScores(**scores)
 
 
 def _row(values: dict[str, Any]) -> Row:
-    ratio = values["one_step_ratio"]
-    return Row(
-        values["name"],
-        {body: _body(scores) for body, scores in values["bodies"].items()},
-        _score(values["valid_horizon"]),
-        _score(values["all_found"]),
-        _by_step(values["psnr"]),
-        None if ratio is None else _score(ratio),
-    )
+    single = {
+        name: None if values[name] is None else _score(values[name])
+        for name in ("valid_horizon", "all_found", "one_step_ratio")
+    }
+    bodies = {body: _body(scores) for body, scores in values["bodies"].items()}
+    return Row(values["name"], bodies, psnr=_by_step(values["psnr"]), **single)

@@ -12,7 +12,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from worldsim.models.load import load
 from worldsim.models.stepper import Stepper
 from worldsim.recipes import recipe
 from worldsim.sim.simulator import Simulator
-from worldsim.training.objective import Clip, Task, loss, make_task
+from worldsim.training.objective import Clip, loss, make_task
 from worldsim.training.optimiser import Optimiser
 from worldsim.training.settings import Recipe
 
@@ -39,6 +39,7 @@ SCHEMA = 1
 PASSES = (1, 2, 4)
 BATCHES = (1, 16)
 CLIPS = 2
+STEPS = 32
 MATMUL_SIZE = 1024
 PROBE_S = 0.5
 """A probe repeats its call until this much time has passed."""
@@ -60,7 +61,7 @@ def run(out: Path, checkpoint: str, repeats: int) -> dict[str, Any]:
     folder = checkpoints.find(checkpoint)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load(folder).to(device)
-    episode = Collector(seed=0, steps=32)(0)
+    episode = Collector(seed=0, steps=STEPS)(0)
     training, flop_a_frame = _training(model, episode, recipe("tiny"))
     probes = [
         *_simulator(episode),
@@ -80,10 +81,10 @@ def run(out: Path, checkpoint: str, repeats: int) -> dict[str, Any]:
 
 def measure(probes: list[Probe], repeats: int) -> dict[str, list[float]]:
     """Units a second of every probe, `repeats` rounds, after one round to warm up."""
-    for probe in tqdm(probes, desc="warming up", unit="probe", leave=False):
+    for probe in tqdm(probes, desc="warming up", unit="probe", leave=False, disable=None):
         probe.call()
     rates: dict[str, list[float]] = {probe.name: [] for probe in probes}
-    for _ in tqdm(range(repeats), desc="measuring", unit="round", leave=False):
+    for _ in tqdm(range(repeats), desc="measuring", unit="round", leave=False, disable=None):
         for probe in probes:
             rates[probe.name].append(_rate(probe))
     return rates
@@ -122,7 +123,8 @@ def _values(model: WorldModel, episode: Episode) -> torch.Tensor:
 
 def _stepping(model: WorldModel, episode: Episode, passes: int, batch: int) -> Probe:
     stepper = Stepper(model, passes=passes)
-    actions = torch.from_numpy(episode.actions).to(model.device)[:, None].expand(-1, batch, -1)
+    chosen = torch.from_numpy(episode.actions[: max(2, STEPS // (batch * passes))])
+    actions = chosen.to(model.device)[:, None].expand(-1, batch, -1)
     start = _values(model, episode)[:, :1].expand(batch, -1, -1, -1, -1)
     none = torch.zeros(batch, 0, actions.shape[-1], device=model.device)
     stepper.start(start, none)
@@ -145,9 +147,8 @@ def _training(model: WorldModel, episode: Episode, recipe: Recipe) -> tuple[Prob
     frames = _values(model, episode)[:, : settings.clip_frames].expand(CLIPS, -1, -1, -1, -1)
     actions = torch.from_numpy(episode.actions[: settings.clip_frames - 1])
     clip = Clip(frames.cpu(), actions.expand(CLIPS, -1, -1))
-    task = make_task(clip, settings, torch.Generator().manual_seed(0))
-    clip = Clip(clip.frames.to(device), clip.actions.to(device))
-    task = Task(*(getattr(task, field.name).to(device) for field in fields(Task)))
+    task = make_task(clip, settings, torch.Generator().manual_seed(0)).to(device)
+    clip = clip.to(device)
 
     def step() -> None:
         student.zero_grad()

@@ -30,6 +30,7 @@ import worldsim
 from worldsim.errors import InputError, unknown
 from worldsim.sim.scene import Split
 
+FAILED = 1
 BAD_INPUT = 2
 STOPPED = 130
 GO_ON = {
@@ -60,6 +61,8 @@ def demo(
     """
     from worldsim.demo import run
 
+    _positive(steps=steps, passes=passes)
+    _not_negative(seed=seed)
     run(scenario, seed, steps, _folder(out), checkpoint, passes)
 
 
@@ -130,7 +133,7 @@ def train(
     resume: bool = False,
     workers: int = 2,
     seed: int = 0,
-    compile: Literal["auto", "on", "off"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
 ) -> None:
     """Train a world model on a recording, for --minutes or for --steps.
 
@@ -141,38 +144,32 @@ def train(
     Args:
         recipe: tiny (two cores) or base (a GPU).
         data: folder of a recording made by worldsim simulate.
-        out: folder for checkpoints, metrics.jsonl and the loss curve.
+        out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
         minutes: stop after so much training; 20 when --steps is not given.
         steps: stop after so many steps.
         resume: go on from the last checkpoint in --out.
-        workers: training processes on a CPU.
+        workers: training processes.
         seed: draws weights, clips and noise.
-        compile: torch.compile; auto uses it where a C++ compiler is at hand.
+        precision: of the matrix products; auto takes the faster.
     """
-    from worldsim.recipes import RECIPES
+    from worldsim import recipes
+    from worldsim.training.trainer import Budget
     from worldsim.training.trainer import train as run
 
-    if recipe not in RECIPES:
-        raise unknown("recipe", recipe, RECIPES)
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise InputError(f"--minutes must be a positive number, got {minutes:g}")
-    if steps is not None:
-        _positive(steps=steps)
-    _positive(workers=workers)
-    _not_negative(seed=seed)
     if minutes is None and steps is None:
         minutes = 20.0
+    _not_negative(seed=seed)
     run(
-        RECIPES[recipe](),
-        data=data,
-        out=_folder(out),
-        minutes=minutes,
-        steps=steps,
+        recipes.recipe(recipe),
+        data,
+        _folder(out),
+        Budget(minutes, steps),
         resume=resume,
         workers=workers,
         seed=seed,
-        compile=compile,
+        precision=precision,
     )
+    print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
 
 
 def rollout(
@@ -259,7 +256,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name); returns the exit code.
 
-    0 done; 2 what was asked for does not fit, said in one line on stderr; 130 stopped by Ctrl-C.
+    0 done; 1 it went wrong on the way (a loss that is no number); 2 what was asked for does not
+    fit; 130 stopped by Ctrl-C. All but 0 say why in one line on stderr.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or bool(os.environ.get("WORLDSIM_DEBUG"))
@@ -275,11 +273,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = GO_ON.get(arguments[0], "run the same command again to start over")
         print(f"\nworldsim: stopped; {hint}", file=sys.stderr)
         return STOPPED
-    except (InputError, OSError, ModuleNotFoundError) as error:
+    except (InputError, OSError, ModuleNotFoundError, RuntimeError) as error:
         if debug:
             traceback.print_exc()
         print(f"worldsim: {_one_line(error)}", file=sys.stderr)
-        return BAD_INPUT
+        return FAILED if isinstance(error, RuntimeError) else BAD_INPUT
     return 0
 
 
@@ -341,6 +339,9 @@ def _one_line(error: BaseException) -> str:
         return "this needs pybullet, which has wheels for Python 3.11 on Linux x86-64 only"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, RuntimeError):
+        # A training process hands its whole traceback over as the message.
+        return f"{str(error).strip().splitlines()[-1]} (--debug shows where)"
     return " ".join(str(error).split())
 
 

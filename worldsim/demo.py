@@ -1,1 +1,104 @@
-"""x"""
+"""Simulator and model side by side from the same start under the same actions."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+from tqdm import tqdm
+
+from worldsim import checkpoints
+from worldsim.agents.policies import make_policy
+from worldsim.agents.rollout import rollout
+from worldsim.episode import Episode
+from worldsim.errors import InputError, unknown
+from worldsim.eval.report import write_report
+from worldsim.eval.score import Report
+from worldsim.eval.suite import evaluate
+from worldsim.judge import Env, dream, dreamer
+from worldsim.sim.scenarios import SCENARIOS
+
+POLICY = "explore"
+MOST_STEPS = 1000
+HORIZONS = (1, 8, 16, 32, 64)
+
+
+class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment that shows each step on a progress line and times them."""
+
+    def __init__(self, env: Env, label: str, steps: int) -> None:
+        super().__init__(env)
+        self.bar = tqdm(total=steps, desc=f"{label:<18}", unit="frame", disable=None)
+        self.frames, self.seconds = 0, 0.0
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        begin = time.perf_counter()
+        result = self.env.step(action)
+        self.seconds += time.perf_counter() - begin
+        self.frames += 1
+        self.bar.update()
+        return result
+
+    def close(self) -> None:
+        self.bar.close()
+        super().close()
+
+    @property
+    def frames_per_s(self) -> float:
+        return self.frames / max(self.seconds, 1e-9)
+
+
+def run(
+    scenario: str, seed: int, steps: int, out: Path, checkpoint: str, passes: int = 1
+) -> Report:
+    """Step both for `steps` frames, evaluate, write `out` and print the table.
+
+    Raises InputError on an unknown scenario or checkpoint, before anything is written.
+    """
+    if scenario not in SCENARIOS:
+        raise unknown("scenario", scenario, SCENARIOS)
+    if steps > MOST_STEPS:
+        raise InputError(f"--steps must be at most {MOST_STEPS}, got {steps}")
+    folder = checkpoints.find(checkpoint)
+    truth, simulator_rate = _simulated(scenario, seed, steps)
+    other, _ = _simulated(scenario, seed + 1, steps, label="other actions")
+    drawn, model_rate = _dreamed(truth, truth, folder, passes, "model")
+    shuffled, _ = _dreamed(truth, other, folder, passes, "shuffled actions")
+    horizons = tuple(step for step in HORIZONS if step <= steps)
+    report = evaluate(
+        [drawn], [truth], start_frames=1, shuffled=[shuffled], horizons=horizons
+    )
+    files = write_report(report, out, [drawn], [truth])
+    print(f"\nPosition error in metres, {scenario}, seed {seed}:\n\n{report.table()}\n")
+    print(f"simulator {simulator_rate:.0f} frames/s, model and reading {model_rate:.0f} frames/s")
+    print(*files, sep="\n")
+    return report
+
+
+def _simulated(
+    scenario: str, seed: int, steps: int, label: str = "simulator"
+) -> tuple[Episode, float]:
+    env = gymnasium.make(
+        f"worldsim/{scenario.capitalize()}-v0",
+        max_episode_steps=steps,
+        disable_env_checker=True,
+        end_on_success=False,
+    )
+    watched = Watched(env, label, steps)
+    try:
+        return rollout(watched, make_policy(POLICY), seed), watched.frames_per_s
+    finally:
+        watched.close()
+
+
+def _dreamed(
+    truth: Episode, acted: Episode, checkpoint: Path, passes: int, label: str
+) -> tuple[Episode, float]:
+    """The truth's start as the model dreams it on, under the actions of `acted`."""
+    watched = Watched(dreamer(truth, checkpoint, passes), label, truth.steps)
+    try:
+        return dream(watched, truth, 1, acted.actions), watched.frames_per_s
+    finally:
+        watched.close()

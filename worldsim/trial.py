@@ -42,7 +42,7 @@ def trial(
     rows, filmed = [], []
     started_s = time.perf_counter()
     try:
-        for index in tqdm(range(episodes), desc=f"{policy} in {env_id}", unit="episode"):
+        for index in tqdm(range(episodes), desc=policy, unit="episode", disable=None):
             episode = rollout(env, actor, seed=seed + index)
             out.mkdir(parents=True, exist_ok=True)
             save_episode(out / f"episode_{index:03d}.npz", episode)

@@ -82,8 +82,8 @@ def test_held_out_episodes_are_never_drawn(clips: Clips, folder: Path) -> None:
 def test_action_statistics_leave_out_the_padding(clips: Clips) -> None:
     actions = np.concatenate([episode.actions for episode in clips.dataset]).astype(np.float64)
     mean, std = clips.action_statistics()
-    np.testing.assert_allclose(mean, actions.mean(0))
-    np.testing.assert_allclose(std, actions.std(0))
+    np.testing.assert_allclose(mean, actions.mean(0), atol=1e-6)
+    np.testing.assert_allclose(std, np.maximum(actions.std(0), 1e-3), rtol=1e-5)
 
 
 def test_the_same_generator_draws_the_same(clips: Clips, folder: Path) -> None:

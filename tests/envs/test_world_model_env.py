@@ -88,6 +88,17 @@ def test_seeds_reach_every_start(env: WorldModelEnv, checkpoint: Checkpoint) -> 
     assert scenes == {episode.scene for episode in checkpoint[1]}
 
 
+def test_what_it_returns_is_the_callers_own(env: WorldModelEnv) -> None:
+    frame, info = env.reset(seed=1)
+    kept = frame.copy()
+    state = env.get_state()
+    for array in (frame, *(value for value in info.values() if isinstance(value, np.ndarray))):
+        array[...] = 0
+    env.set_state(state)
+    assert np.array_equal(env.get_state().frame, kept)
+    assert np.array_equal(env.reset(seed=1)[0], kept)
+
+
 def test_noise_comes_from_the_seed(checkpoint: Checkpoint) -> None:
     env = WorldModelEnv(str(checkpoint[0]), passes=2)
     options = {"episode": checkpoint[1][0]}
@@ -212,7 +223,7 @@ def test_a_bad_action_changes_nothing(env: WorldModelEnv, action: Any) -> None:
 
 
 def bad_starts(episode: Episode) -> dict[str, tuple[dict[str, Any], str]]:
-    good = {
+    good: dict[str, Any] = {
         "frames": episode.frames[:3],
         "depth_m": episode.depth_m[:3],
         "actions": episode.actions[:2],

@@ -46,15 +46,21 @@ class Clips:
     extended dataset gets a new one; `cache/` may be deleted at any time no training uses it.
     Pickling (to a data loader's worker) sends the path only.
 
-    The last `held_out` episodes are never drawn.
+    The last `held_out` episodes are never drawn and not in `action_statistics`; depth range and
+    mean frame are those of all episodes.
     `depth_range_m`: (near, far), 0.5 % of the span outside what the data holds.
 
-    Raises InputError for what is no dataset, for episodes of different sizes, for depth that is
-    not finite, and when the cache cannot be written.
+    Raises InputError for what is no dataset, for fewer episodes than are held out, for episodes of
+    different sizes, for depth that is not finite, and when the cache cannot be written.
     """
 
     def __init__(self, path: Path | str, progress: bool = True, held_out: int = 0) -> None:
         self.dataset = Dataset(path)
+        if not 0 <= held_out < len(self.dataset):
+            raise InputError(
+                f"{path} has {len(self.dataset)} episodes, so {held_out} cannot be held out; "
+                "record more"
+            )
         self.cache = _cache(self.dataset, progress)
         facts = json.loads((self.cache / "clips.json").read_text())
         self.depth_range_m: tuple[float, float] = (facts["near_m"], facts["far_m"])
@@ -116,7 +122,7 @@ class Clips:
         return seen, depth_m, actions
 
     def action_statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of every action channel."""
+        """Mean and standard deviation (at least 1e-3) of every action channel."""
         actions = np.delete(self._actions[: len(self)], self._starts[:-1], axis=0)
         return actions.mean(0).tolist(), np.maximum(actions.std(0), 1e-3).tolist()
 
@@ -125,23 +131,18 @@ class Clips:
         mean: NDArray[np.float32] = np.load(self.cache / "mean.npy")
         return mean
 
-    def action_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of every action channel; 1 for one that never changes."""
-        led = np.delete(self._actions, self._starts[:-1], axis=0).astype(np.float64)
-        std = led.std(0)
-        return tuple(led.mean(0).tolist()), tuple(np.where(std > 0.0, std, 1.0).tolist())
-
     def _ends(self, frames: int) -> NDArray[np.int64]:
         """Cumulated number of windows up to and with each episode, (E,)."""
         if frames < 1:
             raise InputError(f"a clip needs at least 1 frame, got {frames}")
         if frames not in self._windows:
-            if frames > self._lengths.max():
+            lengths = np.diff(self._starts)
+            if frames > lengths.max():
                 raise InputError(
-                    f"{self.dataset.path} has episodes of at most {self._lengths.max()} frames, "
+                    f"{self.dataset.path} has episodes of at most {lengths.max()} frames, "
                     f"too short for clips of {frames}; record longer ones"
                 )
-            self._windows[frames] = np.cumsum(np.maximum(self._lengths - frames + 1, 0))
+            self._windows[frames] = np.cumsum(np.maximum(lengths - frames + 1, 0))
         return self._windows[frames]
 
 

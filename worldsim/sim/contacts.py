@@ -17,12 +17,11 @@ _BODY_A, _BODY_B, _ON_A, _ON_B, _NORMAL_ON_B, _FORCE = 1, 2, 5, 6, 7, 9
 class ContactLog:
     """Collects PyBullet's contact points over one frame; `table` sums them up when asked.
 
-    `identifiers` are the PyBullet ids of the scene's bodies, `dt_s` the time of a physics step.
+    `identifiers` are the PyBullet ids of the scene's bodies, in its order.
     """
 
-    def __init__(self, identifiers: Sequence[int], dt_s: float) -> None:
+    def __init__(self, identifiers: Sequence[int]) -> None:
         self._index = {identifier: index for index, identifier in enumerate(identifiers)}
-        self._dt_s = dt_s
         self._points: list[tuple[Any, ...]] = []
 
     def clear(self) -> None:
@@ -33,9 +32,12 @@ class ContactLog:
         """Take the contact points of one physics step, as getContactPoints gives them."""
         self._points.extend(points)
 
-    def table(self) -> dict[str, NDArray[Any]]:
-        """The frame's contacts as padded arrays, one row a body pair, strongest first."""
-        rows = _sum_pairs(self._points, self._index, self._dt_s)[:CAPACITY]
+    def table(self, dt_s: float) -> dict[str, NDArray[Any]]:
+        """The frame's contacts as padded arrays, one row a body pair, strongest first.
+
+        `dt_s` is the time of a physics step.
+        """
+        rows = _sum_pairs(self._points, self._index, dt_s)[:CAPACITY]
         bodies = np.full((CAPACITY, 2), -1, np.int32)
         point_m, normal = np.zeros((CAPACITY, 3)), np.zeros((CAPACITY, 3))
         impulse_n_s = np.zeros(CAPACITY)

@@ -1,8 +1,7 @@
 """PyBullet shapes of a body.
 
 PyBullet draws its own spheres and cylinders with few faces and shades them wrongly, so they are
-drawn as meshes; the physics keeps the exact shapes. The meshes are small because PyBullet never
-gives back about 0.4 KiB a vertex (bullet3 issue #2898).
+drawn as meshes; the physics keeps the exact shapes.
 """
 
 from __future__ import annotations
@@ -31,11 +30,12 @@ def create_shapes(bullet: Any, client: int, body: Body) -> tuple[int, int]:
         }
     elif body.shape == "sphere":
         solid = {"shapeType": bullet.GEOM_SPHERE, "radius": size_m[0]}
-        visible = _surface(bullet, unit_sphere(), size_m[0], size_m[0])
+        visible = {"shapeType": bullet.GEOM_MESH, "meshScale": [size_m[0]] * 3, **_lists("sphere")}
     else:
         solid = {"shapeType": bullet.GEOM_CYLINDER, "radius": size_m[0], "height": size_m[1]}
-        mesh = unit_disc() if body.role == "marker" else unit_cylinder()
-        visible = _surface(bullet, mesh, size_m[0], size_m[1])
+        mesh = _lists("disc" if body.role == "marker" else "cylinder")
+        scale_m = [size_m[0], size_m[0], size_m[1]]
+        visible = {"shapeType": bullet.GEOM_MESH, "meshScale": scale_m, **mesh}
     collision = -1
     if body.role != "marker":
         collision = bullet.createCollisionShape(**solid, physicsClientId=client)
@@ -48,19 +48,20 @@ def create_shapes(bullet: Any, client: int, body: Body) -> tuple[int, int]:
     return collision, visual
 
 
-def _surface(bullet: Any, mesh: Mesh, radius_m: float, height_m: float) -> dict[str, Any]:
-    """A unit mesh, scaled, as arguments of createVisualShape."""
-    vertices, normals, faces = mesh
+@cache
+def _lists(shape: str) -> dict[str, list[Any]]:
+    """A unit mesh as arguments of createVisualShape, which keeps every list it is ever given."""
+    meshes = {"sphere": unit_sphere, "disc": unit_disc, "cylinder": unit_cylinder}
+    vertices, normals, faces = meshes[shape]()
     return {
-        "shapeType": bullet.GEOM_MESH,
-        "vertices": (vertices * (radius_m, radius_m, height_m)).tolist(),
+        "vertices": vertices.tolist(),
         "normals": normals.tolist(),
         "indices": faces.ravel().tolist(),
     }
 
 
 @cache
-def unit_sphere(columns: int = 16, rows: int = 8) -> Mesh:
+def unit_sphere(columns: int = 24, rows: int = 12) -> Mesh:
     """A sphere of radius 1 whose shading does not show its faces."""
     polar, azimuth = np.meshgrid(
         np.linspace(0.0, np.pi, rows + 1), np.linspace(0.0, 2.0 * np.pi, columns + 1), indexing="ij"
@@ -72,7 +73,7 @@ def unit_sphere(columns: int = 16, rows: int = 8) -> Mesh:
 
 
 @cache
-def unit_disc(columns: int = 24) -> Mesh:
+def unit_disc(columns: int = 32) -> Mesh:
     """The top of `unit_cylinder` alone: a flat mark has no rim to show in single pixels."""
     vertices, normals, faces = unit_cylinder(columns)
     first = 2 * (columns + 1)
@@ -80,7 +81,7 @@ def unit_disc(columns: int = 24) -> Mesh:
 
 
 @cache
-def unit_cylinder(columns: int = 24) -> Mesh:
+def unit_cylinder(columns: int = 32) -> Mesh:
     """A cylinder of radius 1 and height 1 along z, with sharp rims. Its underside is open."""
     azimuth = np.linspace(0.0, 2.0 * np.pi, columns + 1)
     rim = np.stack([np.cos(azimuth), np.sin(azimuth), np.zeros_like(azimuth)], -1)

@@ -40,70 +40,70 @@ _CLEARANCE_M = 0.015
 def make_scene(seed: int, split: Split = "id") -> Scene:
     """The scene of a seed, 64 x 64 px. Raises InputError where no start poses are found."""
     rng = np.random.default_rng([seed, get_args(Split).index(split)])
-    drawn = _draw(rng, split)
-    height_m = rng.uniform(0.060, 0.070)
-    edges_m = drawn["box_edge_m"] * np.array([1.0, rng.uniform(0.85, 1.0)])
-    yaw_rad = rng.uniform(-np.pi, np.pi)
-    sphere_hue, box_hue = rng.uniform(0.0, 0.075), rng.uniform(0.34, 0.49)
-    radius_m = drawn["sphere_radius_m"]
-    at = _place(rng, 0.5 * float(np.hypot(*edges_m)), radius_m)
-    bodies = (
-        *_arena(),
-        Body(
-            "goal",
-            "cylinder",
-            GOAL_M,
-            hsv_to_rgb(0.88, 0.35, 0.95),
-            (*at["goal"], 0.5 * GOAL_M[1]),
-            role="marker",
-        ),
-        Body(
-            "pusher",
-            "cylinder",
-            PUSHER_M,
-            hsv_to_rgb(0.62, 0.85, 0.95),
-            (*at["pusher"], 0.5 * PUSHER_M[1] + 0.002),
-            role="actuated",
-            mass_kg=0.12,
-            friction=0.2,
-        ),
-        Body(
-            "sphere",
-            "sphere",
-            (radius_m,),
-            hsv_to_rgb(sphere_hue, 0.90, 0.95),
-            (*at["sphere"], radius_m),
-            mass_kg=drawn["sphere_mass_kg"],
-            friction=drawn["sphere_friction"],
-            rolling_friction=0.002,
-            spinning_friction=0.002,
-            linear_damping=2.0,
-            angular_damping=2.0,
-        ),
-        Body(
-            "box",
-            "box",
-            (float(edges_m[0]), float(edges_m[1]), float(height_m)),
-            hsv_to_rgb(box_hue, 0.85, 0.80),
-            (*at["box"], 0.5 * float(height_m)),
-            mass_kg=drawn["box_mass_kg"],
-            friction=drawn["box_friction"],
-            orientation_xyzw=(0.0, 0.0, float(np.sin(yaw_rad / 2)), float(np.cos(yaw_rad / 2))),
-        ),
-    )
     reach_m = ARENA_M - PUSHER_M[0] - 0.005
+    channels = tuple(ActionChannel(f"velocity_{axis}", "m/s", SPEED_M_S) for axis in "xy")
     return Scene(
         scenario="push",
-        bodies=bodies,
+        bodies=(*_arena(), *_things(rng, _draw(rng, split))),
         camera=_camera(),
         light=Light(),
         actuator=Actuator(force_n=5.0, reach_m=(reach_m, reach_m)),
-        action_spec=ActionSpec(
-            tuple(ActionChannel(f"velocity_{axis}", "m/s", SPEED_M_S) for axis in "xy")
-        ),
+        action_spec=ActionSpec(channels),
         split=split,
         seed=seed,
     )
+
+
+def _things(rng: Generator, drawn: dict[str, float]) -> tuple[Body, ...]:
+    """Goal, pusher, sphere and box, in the colours, sizes and places of a seed."""
+    height_m = float(rng.uniform(0.060, 0.070))
+    edge_m, radius_m = drawn["box_edge_m"], drawn["sphere_radius_m"]
+    other_edge_m = edge_m * float(rng.uniform(0.85, 1.0))
+    yaw_rad = float(rng.uniform(-np.pi, np.pi))
+    sphere_hue, box_hue = rng.uniform(0.0, 0.075), rng.uniform(0.34, 0.49)
+    at = _place(rng, 0.5 * float(np.hypot(edge_m, other_edge_m)), radius_m)
+    goal = Body(
+        name="goal",
+        shape="cylinder",
+        size_m=GOAL_M,
+        color_rgb=hsv_to_rgb(0.88, 0.35, 0.95),
+        position_m=(*at["goal"], 0.5 * GOAL_M[1]),
+        role="marker",
+    )
+    pusher = Body(
+        name="pusher",
+        shape="cylinder",
+        size_m=PUSHER_M,
+        color_rgb=hsv_to_rgb(0.62, 0.85, 0.95),
+        position_m=(*at["pusher"], 0.5 * PUSHER_M[1] + 0.002),
+        role="actuated",
+        mass_kg=0.12,
+        friction=0.2,
+    )
+    sphere = Body(
+        name="sphere",
+        shape="sphere",
+        size_m=(radius_m,),
+        color_rgb=hsv_to_rgb(sphere_hue, 0.90, 0.95),
+        position_m=(*at["sphere"], radius_m),
+        mass_kg=drawn["sphere_mass_kg"],
+        friction=drawn["sphere_friction"],
+        rolling_friction=0.002,
+        spinning_friction=0.002,
+        linear_damping=2.0,
+        angular_damping=2.0,
+    )
+    box = Body(
+        name="box",
+        shape="box",
+        size_m=(edge_m, other_edge_m, height_m),
+        color_rgb=hsv_to_rgb(box_hue, 0.85, 0.80),
+        position_m=(*at["box"], 0.5 * height_m),
+        mass_kg=drawn["box_mass_kg"],
+        friction=drawn["box_friction"],
+        orientation_xyzw=(0.0, 0.0, float(np.sin(0.5 * yaw_rad)), float(np.cos(0.5 * yaw_rad))),
+    )
+    return goal, pusher, sphere, box
 
 
 def _camera() -> Camera:
