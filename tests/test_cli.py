@@ -192,7 +192,18 @@ def test_a_bug_is_not_dressed_as_bad_input(monkeypatch: pytest.MonkeyPatch) -> N
         cli.main(["demo"])
 
 
-def test_several_lines_become_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_goes_wrong_in_a_training_process_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(arguments: list[str]) -> None:
+        raise RuntimeError("\n-- Process 1 --\nTraceback\nDiverged: the loss is nan at step 3\n")
+
+    monkeypatch.setattr(cli, "_parse", diverged)
+    code, err = run("train", capsys)
+    assert code == 1 and err.startswith("worldsim: Diverged: the loss is nan at step 3")
+
+
+def test_several_lines_become_one() -> None:
     assert cli._one_line(InputError("one\n  two")) == "one two"
 
 

@@ -20,15 +20,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 import tyro
-from tyro.conf import Positional
 
 import worldsim
+from worldsim.commands import COMMANDS
 from worldsim.errors import InputError, unknown
-from worldsim.sim.scene import Split
 
 FAILED = 1
 BAD_INPUT = 2
@@ -36,220 +34,6 @@ STOPPED = 130
 GO_ON = {
     "simulate": "run the same command again to go on where it stopped",
     "train": "run the same command with --resume to go on from the last checkpoint",
-}
-
-
-def demo(
-    scenario: str = "push",
-    seed: int = 0,
-    steps: int = 64,
-    out: Path = Path("runs/demo"),
-    checkpoint: str = "push-64",
-    passes: int = 1,
-) -> None:
-    """Step simulator and model side by side, measure the difference, write a report.
-
-    Example: worldsim demo --seed 3 --out runs/demo-3
-
-    Args:
-        scenario: what is simulated.
-        seed: draws the scene and the actions.
-        steps: frames to step, at most 1000.
-        out: folder for video, contact sheet, report.json and report.html.
-        checkpoint: name of a checkpoint that ships with worldsim, or a folder.
-        passes: passes of the network for each frame.
-    """
-    from worldsim.demo import run
-
-    _positive(steps=steps, passes=passes)
-    _not_negative(seed=seed)
-    run(scenario, seed, steps, _folder(out), checkpoint, passes)
-
-
-def simulate(
-    scenario: Positional[str],
-    out: Path,
-    episodes: int = 500,
-    seed: int = 0,
-    workers: int = 2,
-    steps: int = 64,
-    split: str = "id",
-) -> None:
-    """Record episodes of a scenario in the simulator; resumable.
-
-    Example: worldsim simulate push --episodes 500 --out data/push --workers 2
-
-    The same seed gives the same files, byte for byte, with any number of workers and however often
-    it was interrupted.
-
-    Args:
-        scenario: what is simulated, for example push.
-        out: folder of the recording.
-        episodes: how many.
-        seed: draws scenes and actions.
-        workers: processes.
-        steps: frames an episode, after the first.
-        split: id (training ranges), combo (unseen combinations) or ood (outside the ranges).
-    """
-    from worldsim.agents.collect import Collector
-    from worldsim.data.simulate import simulate as record
-    from worldsim.sim.scenarios import SCENARIOS
-
-    _positive(episodes=episodes, workers=workers, steps=steps)
-    _not_negative(seed=seed)
-    if scenario not in SCENARIOS:
-        raise unknown("scenario", scenario, SCENARIOS)
-    maker = Collector(scenario, _split(split), seed, steps)
-    meta = {"scenario": scenario, "split": split, "seed": seed, "steps": steps}
-    dataset = record(maker, meta, episodes, _folder(out), workers)
-    print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")
-
-
-def verify(data: Positional[Path]) -> None:
-    """Check every file of a recording against its checksum.
-
-    Example: worldsim verify data/push
-
-    Args:
-        data: folder of a recording.
-    """
-    from worldsim.data.dataset import Dataset
-
-    dataset = Dataset(data)
-    problems = dataset.verify()
-    if problems:
-        for problem in problems[:-1]:
-            print(f"worldsim: {problem}", file=sys.stderr)
-        raise InputError(str(problems[-1]))
-    print(f"{data}: {len(dataset)} episodes, all as recorded")
-
-
-def train(
-    recipe: Positional[str],
-    data: Path,
-    out: Path,
-    minutes: float | None = None,
-    steps: int | None = None,
-    resume: bool = False,
-    workers: int = 2,
-    seed: int = 0,
-    precision: Literal["auto", "float32", "bfloat16"] = "auto",
-) -> None:
-    """Train a world model on a recording, for --minutes or for --steps.
-
-    Example: worldsim train tiny --data data/push --out runs/tiny --minutes 20
-
-    Ctrl-C writes a checkpoint first; --resume goes on from it, bit for bit.
-
-    Args:
-        recipe: tiny (two cores) or base (a GPU).
-        data: folder of a recording made by worldsim simulate.
-        out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
-        minutes: stop after so much training; 20 when --steps is not given.
-        steps: stop after so many steps.
-        resume: go on from the last checkpoint in --out.
-        workers: training processes.
-        seed: draws weights, clips and noise.
-        precision: of the matrix products; auto takes the faster.
-    """
-    from worldsim import recipes
-    from worldsim.training.trainer import Budget
-    from worldsim.training.trainer import train as run
-
-    if minutes is None and steps is None:
-        minutes = 20.0
-    _not_negative(seed=seed)
-    run(
-        recipes.recipe(recipe),
-        data,
-        _folder(out),
-        Budget(minutes, steps),
-        resume=resume,
-        workers=workers,
-        seed=seed,
-        precision=precision,
-    )
-    print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
-
-
-def rollout(
-    out: Path,
-    env: str = "worldsim/Push-v0",
-    policy: str = "scripted",
-    episodes: int = 10,
-    seed: int = 0,
-    checkpoint: str | None = None,
-) -> None:
-    """Let a policy act in the simulator or in the model; write episodes, summary and video.
-
-    Example: worldsim rollout --env worldsim/Push-WM-v0 --policy scripted --out runs/scripted
-
-    Args:
-        out: folder for the episodes, summary.json and episodes.webm.
-        env: worldsim/Push-v0 (simulator) or worldsim/Push-WM-v0 (model).
-        policy: random, zero, ou, scripted or explore.
-        episodes: how many.
-        seed: episode k is seeded with seed + k.
-        checkpoint: name or folder of the model's checkpoint; push-64 when not given.
-    """
-    from worldsim.trial import trial
-
-    _positive(episodes=episodes)
-    _not_negative(seed=seed)
-    trial(env, policy, episodes, _folder(out), seed, checkpoint)
-
-
-def evaluate(
-    model: str,
-    data: Path,
-    out: Path = Path("runs/eval"),
-    episodes: int = 40,
-    start_frames: int = 1,
-    horizon: int = 48,
-    train_data: Path | None = None,
-    passes: int = 1,
-) -> None:
-    """Judge a model on recorded episodes: 3D errors, floors and baselines, as a report.
-
-    Example: worldsim evaluate --model runs/tiny --data data/push-test --train-data data/push
-
-    Args:
-        model: name or folder of a checkpoint.
-        data: folder of a recording the model was not trained on.
-        out: folder for report.json and report.html.
-        episodes: how many of the recording, from its first.
-        start_frames: true frames the model sees before it is on its own, 1 to 8.
-        horizon: frames it then draws.
-        train_data: its training recording; adds the nearest-training-clip baseline.
-        passes: passes of the network for each frame.
-    """
-    from worldsim.judge import judge
-
-    _positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
-    judge(model, data, _folder(out), episodes, start_frames, horizon, train_data, passes)
-
-
-def bench(
-    out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5
-) -> None:
-    """Measure frames a second of simulator, model, training and evaluation on this machine.
-
-    Example: worldsim bench --out runs/bench
-
-    Args:
-        out: folder for bench.json.
-        checkpoint: name or folder of the checkpoint to step.
-        repeats: each number is the median of so many.
-    """
-    from worldsim.bench import run
-
-    _positive(repeats=repeats)
-    run(_folder(out), checkpoint, repeats)
-
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command
-    for command in (demo, simulate, verify, train, rollout, evaluate, bench)
 }
 
 
@@ -273,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = GO_ON.get(arguments[0], "run the same command again to start over")
         print(f"\nworldsim: stopped; {hint}", file=sys.stderr)
         return STOPPED
+    except BrokenPipeError:
+        # The reader has gone (worldsim --help | head); the interpreter must not try to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (InputError, OSError, ModuleNotFoundError, RuntimeError) as error:
         if debug:
             traceback.print_exc()
@@ -341,33 +128,9 @@ def _one_line(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, RuntimeError):
         # A training process hands its whole traceback over as the message.
-        return f"{str(error).strip().splitlines()[-1]} (--debug shows where)"
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return f"{lines[-1]} (--debug shows where)"
     return " ".join(str(error).split())
-
-
-def _folder(out: Path) -> Path:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder")
-    return out
-
-
-def _split(name: str) -> Split:
-    for split in get_args(Split):
-        if split == name:
-            return cast("Split", split)
-    raise unknown("split", name, get_args(Split))
-
-
-def _positive(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise InputError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-
-
-def _not_negative(**values: int) -> None:
-    for name, value in values.items():
-        if value < 0:
-            raise InputError(f"--{name.replace('_', '-')} must be 0 or more, got {value}")
 
 
 if __name__ == "__main__":

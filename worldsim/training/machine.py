@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from typing import Literal
 
 import torch
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Compile = Literal["auto", "on", "off"]
 _SIZE = 1024
 
 
@@ -31,6 +34,12 @@ def choose_precision(precision: Precision) -> torch.dtype:
         return torch.bfloat16
     faster = matmul_flops(torch.bfloat16) / matmul_flops(torch.float32)
     return torch.bfloat16 if faster >= 1.5 else torch.float32
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile can work: it needs a C++ compiler at run time."""
+    wanted = os.environ.get("CXX", "g++")
+    return shutil.which(wanted) is not None
 
 
 def flops_per_frame(model: torch.nn.Module, tokens: int) -> float:

@@ -44,6 +44,7 @@ class Job:
     workers: int
     seed: int
     precision: Precision
+    compile: bool
     pause_after: int | None
     progress: bool
     meeting: str
@@ -69,6 +70,9 @@ class Worker:
         )
         if state:
             self.restore(state)
+        self.network: WorldModel = (
+            torch.compile(self.model, dynamic=False) if job.compile else self.model
+        )
 
     def _agree(self, wanted: Precision) -> torch.dtype:
         """The precision that rank 0 chooses."""
@@ -106,9 +110,9 @@ class Worker:
             self.device.type, self.precision, enabled=self.precision != torch.float32
         ):
             if dreams and progress >= self.settings.history_from_progress:
-                previous = objective.own_history(self.model, clip, passes)
+                previous = objective.own_history(self.network, clip, passes)
                 task = replace(task, previous=previous)
-            loss = objective.loss(self.model, clip, task)
+            loss = objective.loss(self.network, clip, task)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 

@@ -21,7 +21,8 @@ GOAL_M = (0.06, 0.001)  # radius, thickness
 
 # What a seed varies: the range of the splits "id" and "combo", and the two ranges of "ood", below
 # and above it. "combo" holds what "id" leaves out: a box of the upper half of its range with a
-# sphere of the lower half of its own, in size or in mass.
+# sphere of the lower half of its own, in size or in mass. A box's other edge is 85-100 % of its
+# longer one, its height 0.06-0.07 m: low enough that pushing at any height does not tip it.
 RANGES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     #                  seen            ood, below       ood, above
     "sphere_radius_m": ((0.038, 0.048), (0.032, 0.036), (0.050, 0.053)),
@@ -174,22 +175,17 @@ def _place(
     rng: Generator, box_radius_m: float, sphere_radius_m: float
 ) -> dict[str, tuple[float, float]]:
     """Start positions (x, y): nothing overlaps, the box is off the goal and the goal in view."""
-    radii_m = {"box": box_radius_m, "sphere": sphere_radius_m, "pusher": PUSHER_M[0]}
+    pusher_m, goal_m = PUSHER_M[0], GOAL_M[0]
+    gaps_m = {
+        ("box", "sphere"): box_radius_m + sphere_radius_m + _CLEARANCE_M,
+        ("box", "pusher"): box_radius_m + pusher_m + _CLEARANCE_M,
+        ("sphere", "pusher"): sphere_radius_m + pusher_m + _CLEARANCE_M,
+        ("box", "goal"): 0.125,
+        ("sphere", "goal"): goal_m + 0.02,
+        ("pusher", "goal"): goal_m,
+    }
     for _ in range(1000):
         at = {name: rng.uniform(-limit_m, limit_m, 2) for name, limit_m in _START_M.items()}
-
-        def apart(one: str, other: str, at: dict[str, np.ndarray] = at) -> float:
-            return float(np.linalg.norm(at[one] - at[other]))
-
-        free = all(
-            apart(one, other) > radii_m[one] + radii_m[other] + _CLEARANCE_M
-            for one, other in (("box", "sphere"), ("box", "pusher"), ("sphere", "pusher"))
-        )
-        if (
-            free
-            and apart("box", "goal") > 0.125
-            and apart("sphere", "goal") > GOAL_M[0] + 0.02
-            and apart("pusher", "goal") > GOAL_M[0]
-        ):
+        if all(np.linalg.norm(at[a] - at[b]) > gap_m for (a, b), gap_m in gaps_m.items()):
             return {name: (float(x), float(y)) for name, (x, y) in at.items()}
     raise InputError(f"no start poses for a box of {2 * box_radius_m:.3f} m across")

@@ -1,0 +1,177 @@
+"""The commands from end to end, on a checkpoint of random weights and small recordings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_checkpoint import write_checkpoint
+
+from worldsim import bench, cli, demo, judge
+from worldsim.agents.collect import Collector
+from worldsim.data.dataset import Dataset
+from worldsim.data.store import load_episode
+from worldsim.episode import Episode
+from worldsim.eval.score import Report
+
+REPORT_FILES = {"report.json", "report.html", "side_by_side.webm", "contact_sheet.png"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints") / "random"
+    write_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "push"
+    line = f"simulate push --out {folder} --episodes 3 --steps 12 --workers 1"
+    assert cli.main(line.split()) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def episode() -> Episode:
+    return Collector(seed=5, steps=12)(0)
+
+
+def test_demo_writes_a_report_and_prints_the_table(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "demo"
+    assert cli.main(f"demo --steps 9 --seed 2 --out {out} --checkpoint {model}".split()) == 0
+    said = capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == REPORT_FILES
+    report = Report.load(out / "report.json")
+    assert report.horizons == (1, 8) and report.source == "model:random"
+    assert {"model", "floor", "frozen frame", "constant velocity", "shuffled actions"} <= set(
+        report.rows
+    )
+    for row in ("model", "floor", "frozen frame", "shuffled actions"):
+        assert f"\n  {row}" in said
+    assert "pusher" in said and "frames/s" in said and str(out / "report.html") in said
+    floor = report.rows["floor"].bodies["pusher"].position[8].value
+    assert floor < 0.01 < report.rows["model"].bodies["pusher"].position[8].value
+
+
+def test_demo_of_a_seed_is_the_same_twice(model: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        demo.run("push", 4, 8, tmp_path / name, str(model))
+    first, second = ((tmp_path / name / "report.json").read_text() for name in ("a", "b"))
+    assert first == second
+
+
+def test_a_dream_begins_with_the_true_frames_and_goes_its_own_way(
+    model: Path, episode: Episode
+) -> None:
+    env = judge.dreamer(episode, model)
+    for start_frames in (1, 4):
+        drawn = judge.dream(env, episode, start_frames)
+        assert drawn.steps == episode.steps and drawn.source == "model:random"
+        assert np.array_equal(drawn.frames[:start_frames], episode.frames[:start_frames])
+        assert np.array_equal(drawn.depth_m[:start_frames], episode.depth_m[:start_frames])
+        assert not np.array_equal(drawn.frames[start_frames], episode.frames[start_frames])
+        assert np.array_equal(drawn.actions, episode.actions)
+
+
+def test_other_actions_are_the_ones_taken(model: Path, episode: Episode) -> None:
+    env = judge.dreamer(episode, model)
+    other = judge.dream(env, episode, 3, -episode.actions)
+    assert np.array_equal(other.actions[:2], episode.actions[:2])
+    assert np.array_equal(other.actions[2:], -episode.actions[2:])
+    assert not np.array_equal(other.frames, judge.dream(env, episode, 3).frames)
+
+
+def test_no_episode_is_judged_under_its_own_actions_as_shuffled(episode: Episode) -> None:
+    second = Collector(seed=5, steps=12)(1)
+    mixed = judge._others_actions([episode, second])
+    assert np.array_equal(mixed, [second.actions, episode.actions])
+    assert np.array_equal(judge._others_actions([episode])[0], -episode.actions)
+
+
+def test_evaluate_writes_a_report_with_every_baseline(
+    model: Path, recording: Path, tmp_path: Path
+) -> None:
+    line = f"evaluate --model {model} --data {recording} --train-data {recording}"
+    line += f" --out {tmp_path / 'eval'} --episodes 2 --start-frames 3 --horizon 9"
+    assert cli.main(line.split()) == 0
+    report = Report.load(tmp_path / "eval" / "report.json")
+    assert (report.episodes, report.start_frames, report.steps) == (2, 3, 9)
+    assert {"nearest training clip", "mean frame", "shuffled actions"} <= set(report.rows)
+    assert {path.name for path in (tmp_path / "eval").iterdir()} == REPORT_FILES
+
+
+def test_evaluate_says_what_is_too_long(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "eval"
+    line = f"evaluate --model {model} --data {recording} --out {out} --horizon 13"
+    assert cli.main(line.split()) == 2
+    assert "13 steps" in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.parametrize(("name", "episodes"), [("Push-v0", 2), ("Push-WM-v0", 1)])
+def test_rollout_writes_episodes_summary_and_video(
+    name: str, episodes: int, model: Path, tmp_path: Path
+) -> None:
+    line = f"rollout --env worldsim/{name} --policy random --episodes {episodes} --out {tmp_path}"
+    if "WM" in name:
+        line += f" --checkpoint {model}"
+    assert cli.main(line.split()) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [row["seed"] for row in summary["episodes"]] == list(range(episodes))
+    assert (tmp_path / "episodes.webm").stat().st_size > 1000
+    for row in summary["episodes"]:
+        episode = load_episode(tmp_path / row["file"])
+        assert episode.steps == row["steps"] and episode.source == summary["source"]
+        assert episode.rewards.sum() == pytest.approx(row["return"])
+        assert bool(episode.terminated[-1]) == row["success"]
+
+
+def test_verify_names_the_damaged_episode(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "push"
+    for path in recording.rglob("*"):
+        if path.is_file() and "cache" not in path.parts:
+            target = copy / path.relative_to(recording)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    assert cli.main(["verify", str(copy)]) == 0
+    file = copy / Dataset(copy).entries[1].file
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+    capsys.readouterr()
+    assert cli.main(["verify", str(copy)]) == 2
+    assert "episode 1" in capsys.readouterr().err
+
+
+def test_bench_measures_everything_that_is_asked(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "PROBE_S", 0.01)
+    assert cli.main(f"bench --out {tmp_path} --checkpoint {model} --repeats 2".split()) == 0
+    result = json.loads((tmp_path / "bench.json").read_text())
+    steppers = [
+        f"model, {count} pass{'es' if count > 1 else ''}, batch {batch}"
+        for batch in (1, 16)
+        for count in (1, 2, 4)
+    ]
+    said = capsys.readouterr().out
+    for name in ("simulator", "training", "evaluation", *steppers):
+        row = result["probes"][name]
+        assert len(row["rounds"]) == 2 and row["median"] > 0.0 and name in said
+    assert result["probes"]["simulator"]["ratio_to_simulator"] == 1.0
+    assert 0.0 < result["training_share_of_matmul_peak"]
+
+
+def test_a_rate_is_work_over_time() -> None:
+    calls: list[int] = []
+    rates = bench.measure([bench.Probe("counted", lambda: calls.append(1), 100.0)], 1)
+    counted = 100.0 * (len(calls) - 1) / bench.PROBE_S
+    assert rates["counted"][0] == pytest.approx(counted, rel=0.05)
