@@ -184,7 +184,6 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._stepper.start(
             torch.from_numpy(values)[None],
             torch.from_numpy(start.actions)[None],
-            self._torch_generator,
         )
         self.scene = start.scene
         self._belief = Belief.of(start.scene)

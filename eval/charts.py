@@ -39,10 +39,11 @@ def position_chart(report: Report, body: str) -> str:
     highest = min(max(highest, 0.1) * 1.15, 2.0)
     scale = _Scale(report.steps, highest)
     half = 0.5 * report.diameter_m[body]
-    lines = [*_axes(scale), _limit(scale, half)]
+    lines = _axes(scale)
     # The model last, so that it lies on top.
     for name in sorted(curves, key=lambda name: name == "model"):
         lines.append(_curve(scale, curves[name], name))
+    lines.append(_limit(scale, half))
     label = escape(f"Median position error of the {body} by step")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'

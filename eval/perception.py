@@ -96,6 +96,7 @@ class _Reader:
         self.eye_m = np.array(self.camera.position_m)
         self.rays = self.camera.rays
         self.wanted = [index for index in self.palette.body.tolist() if index >= 0]
+        self.raised = np.isin(self.background, _raised(scene))
         # One more entry for label -1: nobody.
         self.can_hide = np.array([body.moves for body in scene.bodies] + [False])
         self.at_rest = np.full((len(scene.bodies), 3), np.nan)
@@ -124,7 +125,7 @@ class _Reader:
             return None
         # The blurred rim of a body in front is unlabelled, and hides as well.
         front = self.can_hide[label] & ~mine
-        hidden = cv2.dilate(front.view(np.uint8), _ROUND).view(bool) & ~mine
+        hidden = (cv2.dilate(front.view(np.uint8), _ROUND).view(bool) | self.raised) & ~mine
         for blob in _blobs(mine):
             found = self._check(index, blob, mine, hidden, depth_m)
             if found is not None:
@@ -154,6 +155,16 @@ class _Reader:
     def _fit(self, body: Body, blob: Bool, hidden: Bool, depth_m: NDArray[np.floating]) -> Fit:
         points_m = self.eye_m + depth_m[blob][:, None] * self.rays[blob]
         return fit_body(body, self.camera, points_m, blob, hidden)
+
+
+def _raised(scene: Scene) -> list[int]:
+    """Segmentation values of the static bodies that can stand in front of a moving one."""
+    floor_m = min(b.position_m[2] - 0.5 * b.height_m for b in scene.bodies if b.moves)
+    return [
+        index + 1
+        for index, body in enumerate(scene.bodies)
+        if body.role == "static" and body.position_m[2] + 0.5 * body.height_m > floor_m + 0.005
+    ]
 
 
 def _blobs(mine: Bool) -> list[Bool]:

@@ -111,6 +111,8 @@ def train(
     workers: int = 2,
     seed: int = 0,
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    compile: Literal["auto", "on", "off"] = "auto",
+    pause_after: int | None = None,
 ) -> None:
     """Train a world model on a recording, for --minutes or for --steps.
 
@@ -128,6 +130,8 @@ def train(
         workers: training processes.
         seed: draws weights, clips and noise.
         precision: of the matrix products; auto takes the faster.
+        compile: torch.compile, which needs a C++ compiler; auto: for runs of 10 minutes and more.
+        pause_after: stop after so many steps of this run, to go on later with --resume.
     """
     from worldsim import recipes
     from worldsim.training.trainer import Budget
@@ -145,6 +149,8 @@ def train(
         workers=workers,
         seed=seed,
         precision=precision,
+        compile=compile,
+        pause_after=pause_after,
     )
     print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
 
@@ -206,9 +212,7 @@ def evaluate(
     judge(model, data, _folder(out), episodes, start_frames, horizon, train_data, passes)
 
 
-def bench(
-    out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5
-) -> None:
+def bench(out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5) -> None:
     """Measure frames a second of simulator, model, training and evaluation on this machine.
 
     Example: worldsim bench --out runs/bench

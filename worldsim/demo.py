@@ -67,9 +67,7 @@ def run(
     drawn, model_rate = _dreamed(truth, truth, folder, passes, "model")
     shuffled, _ = _dreamed(truth, other, folder, passes, "shuffled actions")
     horizons = tuple(step for step in HORIZONS if step <= steps)
-    report = evaluate(
-        [drawn], [truth], start_frames=1, shuffled=[shuffled], horizons=horizons
-    )
+    report = evaluate([drawn], [truth], start_frames=1, shuffled=[shuffled], horizons=horizons)
     files = write_report(report, out, [drawn], [truth])
     print(f"\nPosition error in metres, {scenario}, seed {seed}:\n\n{report.table()}\n")
     print(f"simulator {simulator_rate:.0f} frames/s, model and reading {model_rate:.0f} frames/s")

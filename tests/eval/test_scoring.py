@@ -1,4 +1,4 @@
-"""Position errors, valid horizon, motion gate and pixel scores against values worked out by hand."""
+"""Position errors, valid horizon, motion gate and pixel scores against values known by hand."""
 
 from __future__ import annotations
 

@@ -15,14 +15,22 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from worldsim.frames import CHANNELS
-from worldsim.models.attention import Attention, Rotation, TimeCache, attend, grid_rotation, rotation
+from worldsim.models.attention import (
+    Attention,
+    Rotation,
+    TimeCache,
+    attend,
+    grid_rotation,
+    rotation,
+)
 
 
 def patchify(images: Tensor, patch_px: int) -> Tensor:
     """(..., C, H, W) -> (..., tokens, C * patch_px ** 2), row by row."""
     grid = images.unflatten(-2, (-1, patch_px)).unflatten(-1, (-1, patch_px))
     # (..., C, row, y, column, x) -> (..., row, column, C, y, x)
-    return grid.movedim((-4, -2), (-5, -4)).flatten(-3).flatten(-3, -2)
+    patches: Tensor = grid.movedim((-4, -2), (-5, -4)).flatten(-3).flatten(-3, -2)
+    return patches
 
 
 def unpatchify(patches: Tensor, patch_px: int, height_px: int) -> Tensor:
@@ -30,7 +38,8 @@ def unpatchify(patches: Tensor, patch_px: int, height_px: int) -> Tensor:
     rows = height_px // patch_px
     grid = patches.unflatten(-1, (CHANNELS, patch_px, patch_px)).unflatten(-4, (rows, -1))
     # (..., row, column, C, y, x) -> (..., C, row, y, column, x)
-    return grid.movedim((-5, -4), (-4, -2)).flatten(-2).flatten(-3, -2)
+    images: Tensor = grid.movedim((-5, -4), (-4, -2)).flatten(-2).flatten(-3, -2)
+    return images
 
 
 class Block(nn.Module):
@@ -60,16 +69,17 @@ class Block(nn.Module):
         normed = F.layer_norm(x, x.shape[-1:]) * (1 + scale_a) + shift_a
         x = x + (1 + gate_a) * self.attend(normed, turn, mask, cache, layer)
         normed = F.layer_norm(x, x.shape[-1:]) * (1 + scale_m) + shift_m
-        mixed: Tensor = self.down(F.gelu(self.up(normed), approximate="tanh"))
-        return x + (1 + gate_m) * mixed
+        mixed = self.down(F.gelu(self.up(normed), approximate="tanh"))
+        out: Tensor = x + (1 + gate_m) * mixed
+        return out
 
     def attend(
         self, x: Tensor, turn: Rotation, mask: Tensor | None, cache: TimeCache | None, layer: int
     ) -> Tensor:
         batch, frames, tokens, _ = x.shape
         if not self.over_time:
-            out: Tensor = self.attention(x.flatten(0, 1), turn)
-            return out.unflatten(0, (batch, frames))
+            mixed: Tensor = self.attention(x.flatten(0, 1), turn).unflatten(0, (batch, frames))
+            return mixed
         columns = x.transpose(1, 2).flatten(0, 1)
         if cache is None:
             attended = self.attention(columns, turn, mask)
@@ -88,7 +98,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     normalise the actions; `window` is how many frames attention over time may look back.
     """
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         height_px: int = 64,
@@ -122,7 +132,9 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.place = nn.Parameter(0.02 * torch.randn(rows * columns, width))
         self.register_tokens = nn.Parameter(0.02 * torch.randn(registers, width))
         self.signal = nn.Sequential(nn.Linear(32, width), nn.SiLU(), nn.Linear(width, width))
-        self.action = nn.Sequential(nn.Linear(action_size, width), nn.SiLU(), nn.Linear(width, width))
+        self.action = nn.Sequential(
+            nn.Linear(action_size, width), nn.SiLU(), nn.Linear(width, width)
+        )
         self.null_action = nn.Parameter(0.02 * torch.randn(width))
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(
@@ -142,7 +154,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def time_layers(self) -> int:
-        return sum(block.over_time for block in self.blocks)
+        return sum(1 for block in self.blocks if block.over_time)
 
     def new_cache(self) -> TimeCache:
         return TimeCache(self.time_layers, self.config.window)
@@ -209,15 +221,17 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for block in self.blocks:
             turn = turn_time if block.over_time else turn_grid
             x = block(x, modulation, turn, mask, cache, layer)
-            layer += block.over_time
+            layer += 1 if block.over_time else 0
         x = x[:, :, self.config.registers :]
         shift, scale = self.final(F.silu(vector))[:, :, None].chunk(2, -1)
         patches = self.head(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)
-        drawn: Tensor = self.mean_image + unpatchify(patches, self.config.patch_px, self.config.height_px)
+        images = unpatchify(patches, self.config.patch_px, self.config.height_px)
+        drawn: Tensor = self.mean_image + images
         return drawn
 
     def time_mask(self, frames: int, device: torch.device) -> Tensor:
         """True where frame (row) may look at frame (column): the last `window` up to itself."""
         index = torch.arange(frames, device=device)
         ago = index[:, None] - index[None, :]
-        return (ago >= 0) & (ago < self.config.window)
+        visible: Tensor = (ago >= 0) & (ago < self.config.window)
+        return visible

@@ -35,9 +35,7 @@ class Stepper:
         self.cache = model.new_cache()
 
     @torch.inference_mode()
-    def start(
-        self, frames: Tensor, actions: Tensor | None = None, generator: torch.Generator | None = None
-    ) -> None:
+    def start(self, frames: Tensor, actions: Tensor | None = None) -> None:
         """Begin from start frames (b, c, 4, H, W) in [-1, 1] and the c - 1 actions between them."""
         count = frames.shape[1]
         given = 0 if actions is None else actions.shape[1]

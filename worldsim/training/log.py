@@ -88,20 +88,23 @@ def draw_curve(entries: list[dict[str, Any]], path: Path) -> None:
     for power in np.arange(low, high + 1):
         y = place(0, 10.0**power)[1]
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{_LEFT + wide}" stroke="#ddd"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
+        parts.append(_text(_LEFT - 8, y + 4, f"{10.0**power:g}", "end"))
     for share in np.linspace(0, 1, 6):
         x = _LEFT + wide * share
-        parts.append(
-            f'<text x="{x:.1f}" y="{_TOP + tall + 18}" text-anchor="middle">{share * last:.0f}</text>'
-        )
-    parts.append(f'<text x="{_LEFT + wide / 2}" y="{_HEIGHT - 6}" text-anchor="middle">step</text>')
+        parts.append(_text(x, _TOP + tall + 18, f"{share * last:.0f}", "middle"))
+    parts.append(_text(_LEFT + wide / 2, _HEIGHT - 6, "step", "middle"))
     for row, (label, (_, colour)) in enumerate(curves.items()):
         values = points[label]
         if len(values):
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in values))
-            parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-            parts.append(f'<text x="{_LEFT + 12 + 180 * row}" y="18" fill="{colour}">{label}</text>')
+            stroke = f'fill="none" stroke="{colour}" stroke-width="1.6"'
+            parts.append(f'<polyline points="{line}" {stroke}/>')
+            parts.append(_text(_LEFT + 12 + 180 * row, 18, label, "start", colour))
     _replace(path, "".join(parts) + "</svg>\n")
+
+
+def _text(x: float, y: float, text: str, anchor: str, colour: str = "#555") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{text}</text>'
 
 
 def _replace(path: Path, text: str) -> None:

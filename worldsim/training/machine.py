@@ -44,5 +44,5 @@ def has_compiler() -> bool:
 
 def flops_per_frame(model: torch.nn.Module, tokens: int) -> float:
     """FLOPs of one forward pass of one frame: its matrix products (attention's own left out)."""
-    weights = sum(p.numel() for name, p in model.named_parameters() if "blocks." in name and p.ndim == 2)
-    return 2.0 * weights * tokens
+    matrices = [p for name, p in model.named_parameters() if "blocks." in name and p.ndim == 2]
+    return 2.0 * sum(matrix.numel() for matrix in matrices) * tokens

@@ -35,10 +35,11 @@ class Optimiser:
     def step(self, step: int, progress: float) -> float:
         """Update the weights; return the share of the full learning rate that was used."""
         share = schedule(step, progress, self.settings)
-        for optimiser, rate in (
+        pairs: tuple[tuple[torch.optim.Optimizer, float], ...] = (
             (self.muon, self.settings.muon_rate),
             (self.adamw, self.settings.adamw_rate),
-        ):
+        )
+        for optimiser, rate in pairs:
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
             optimiser.step()

@@ -7,11 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 
 from worldsim.data.clips import Clips
 from worldsim.data.store import save_episode
@@ -104,19 +106,15 @@ def _run(job: Job) -> bool:
     """Run the job's workers; True when Ctrl-C ended them."""
     if job.workers == 1:
         return work(0, job)
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    processes = multiprocessing.start_processes(
-        _answer, (job, answers), nprocs=job.workers, join=False, start_method="spawn"
-    )
-    assert processes is not None
+    answers: SimpleQueue[bool] = get_context("spawn").SimpleQueue()
+    processes = spawn(_answer, (job, answers), nprocs=job.workers, join=False)
     interrupted = _patiently(processes.join)
     if answers.empty():
         return interrupted
     return interrupted or bool(answers.get())
 
 
-def _answer(rank: int, job: Job, answers: multiprocessing.SimpleQueue[bool]) -> None:
+def _answer(rank: int, job: Job, answers: SimpleQueue[bool]) -> None:
     stopped = work(rank, job)
     if rank == 0:
         answers.put(stopped)

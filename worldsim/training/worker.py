@@ -1,4 +1,4 @@
-"""One training process: draws its clips, shares gradients with the others, keeps the run's files."""
+"""One training process: draws clips, shares gradients with the others, keeps the run's files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,16 +19,12 @@ from worldsim.data.clips import Clips
 from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
 from worldsim.training import objective
-from worldsim.training.log import Diary
-from worldsim.training.machine import Precision, choose_precision, flops_per_frame, matmul_flops
+from worldsim.training.clerk import Clerk
+from worldsim.training.machine import Precision, choose_precision
 from worldsim.training.objective import Clip
 from worldsim.training.optimiser import Optimiser
-from worldsim.training.probe import Probe
 from worldsim.training.settings import Recipe
 from worldsim.training.state import load_state, save_model, save_state
-
-NOTE_EVERY_STEPS = 20
-SAVE_EVERY_S = 150.0
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,12 @@ class Worker:
             self.model.parameters(), decay=self.settings.ema_decay, foreach=True
         )
         state = load_state(job.out) if job.resume else None
-        self.precision = (
-            getattr(torch, state["precision"]) if state else self._agree(job.precision)
-        )
+        self.precision = getattr(torch, state["precision"]) if state else self._agree(job.precision)
         if state:
             self.restore(state)
-        self.network: WorldModel = (
-            torch.compile(self.model, dynamic=False) if job.compile else self.model
-        )
+        self.network = self.model
+        if job.compile:
+            self.network = cast(WorldModel, torch.compile(self.model, dynamic=False))
 
     def _agree(self, wanted: Precision) -> torch.dtype:
         """The precision that rank 0 chooses."""
@@ -113,11 +107,11 @@ class Worker:
                 previous = objective.own_history(self.network, clip, passes)
                 task = replace(task, previous=previous)
             loss = objective.loss(self.network, clip, task)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss.item()
 
     def share(self, loss: float) -> tuple[float, float, bool]:
-        """Average the gradients over workers; returns mean loss, rank 0's clock and whether to stop."""
+        """Average the gradients over workers; the mean loss, rank 0's clock, whether to stop."""
         facts = torch.tensor([loss, self.elapsed_s if self.rank == 0 else 0.0, float(self.stop)])
         facts = facts.to(self.device)
         if self.job.workers > 1:
@@ -156,19 +150,18 @@ class Worker:
                 "precision": str(self.precision).removeprefix("torch."),
             },
         )
-        with averaged(self.model, self.average):
+        with self.averaged():
             save_model(self.job.out, self.model, half=True)
 
-
-@contextmanager
-def averaged(model: WorldModel, average: EMAModel) -> Iterator[WorldModel]:
-    """Within it the model has its moving average's weights."""
-    average.store(model.parameters())
-    average.copy_to(model.parameters())
-    try:
-        yield model
-    finally:
-        average.restore(model.parameters())
+    @contextmanager
+    def averaged(self) -> Iterator[WorldModel]:
+        """Within it the model has its moving average's weights."""
+        self.average.store(self.model.parameters())
+        self.average.copy_to(self.model.parameters())
+        try:
+            yield self.model
+        finally:
+            self.average.restore(self.model.parameters())
 
 
 def build(recipe: Recipe, clips: Clips) -> WorldModel:
@@ -188,7 +181,7 @@ def build(recipe: Recipe, clips: Clips) -> WorldModel:
         **asdict(recipe.architecture),
     )
     model.mean_image.copy_(torch.from_numpy(clips.mean_frame()))
-    return model
+    return cast(WorldModel, model)
 
 
 def work(rank: int, job: Job) -> bool:
@@ -245,71 +238,3 @@ def _loop(worker: Worker) -> bool:
         clerk.save()
         clerk.diary.close(job.out)
     return stopped
-
-
-class Clerk:
-    """Rank 0's bookkeeping: metrics, progress, probes and checkpoints."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker, job = worker, worker.job
-        self.saved_step = worker.step if job.resume else 0
-        self.saved_at = time.monotonic()
-        self.losses: list[float] = []
-        total, unit = (job.steps, "step") if job.steps is not None else (job.minutes, "min")
-        assert total is not None
-        self.diary = Diary(job.out, worker.step, total, unit, job.progress)
-        dataset = worker.clips.dataset
-        held_out = worker.settings.held_out_episodes
-        self.probe = Probe(
-            [dataset[i] for i in range(len(dataset) - held_out, len(dataset))],
-            worker.clips.depth_range_m,
-            worker.device,
-        )
-        self.probed: dict[str, float] = {}
-        self.peak_flops = job.workers * matmul_flops(worker.precision)
-        config = worker.model.config
-        tokens = config.registers + (config.height_px * config.width_px) // config.patch_px**2
-        # forward 1, backward 2
-        self.frame_flops = 3 * flops_per_frame(worker.model, tokens)
-        self.noted_at, self.noted_s = worker.step, worker.elapsed_s
-
-    def after_step(self, loss: float) -> None:
-        worker = self.worker
-        self.losses.append(loss)
-        if worker.step - self.noted_at >= NOTE_EVERY_STEPS:
-            self.note()
-        if time.monotonic() - self.saved_at > SAVE_EVERY_S:
-            self.save()
-
-    def note(self) -> None:
-        worker, job = self.worker, self.worker.job
-        steps = worker.step - self.noted_at
-        settings = worker.settings
-        frames = steps * job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
-        rate = frames / max(worker.elapsed_s - self.noted_s, 1e-9)
-        share = rate * self.frame_flops / self.peak_flops
-        entry = {
-            "step": worker.step,
-            "elapsed_s": round(worker.elapsed_s, 2),
-            "loss": float(np.mean(self.losses)),
-            "frames_per_s": round(rate, 1),
-            "share_of_matmul_peak": round(share, 4),
-        }
-        self.diary.note(entry)
-        done = worker.step if job.steps is not None else worker.elapsed_s / 60
-        text = f"step {worker.step} loss {entry['loss']:.5f} {rate:.0f} frames/s {share:.0%} of peak"
-        if self.probed:
-            text += f" | one-step {self.probed['one_step_ratio']:.2f}"
-            text += f" shuffle {self.probed['shuffle_ratio']:.1f}"
-        self.diary.show(done, text)
-        self.losses, self.noted_at, self.noted_s = [], worker.step, worker.elapsed_s
-
-    def save(self) -> None:
-        worker = self.worker
-        with averaged(worker.model, worker.average) as model:
-            self.probed = self.probe.measure(model)
-        self.diary.note(
-            {"step": worker.step, "elapsed_s": round(worker.elapsed_s, 2), **self.probed}
-        )
-        worker.save()
-        self.saved_step, self.saved_at = worker.step, time.monotonic()

@@ -1,0 +1,87 @@
+"""Rank 0's bookkeeping: metrics, progress, probes and checkpoints."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from worldsim.training.log import Diary
+from worldsim.training.machine import flops_per_frame, matmul_flops
+from worldsim.training.probe import Probe
+
+if TYPE_CHECKING:
+    from worldsim.training.worker import Worker
+
+NOTE_EVERY_STEPS = 20
+SAVE_EVERY_S = 180.0
+
+
+class Clerk:
+    """Notes every few steps, probes and saves every few minutes and at the end."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker, job = worker, worker.job
+        self.saved_step = worker.step if job.resume else 0
+        self.saved_at = time.monotonic()
+        self.losses: list[float] = []
+        total, unit = (job.steps, "step") if job.steps is not None else (job.minutes, "min")
+        assert total is not None
+        self.diary = Diary(job.out, worker.step, total, unit, job.progress)
+        dataset = worker.clips.dataset
+        held_out = worker.settings.held_out_episodes
+        self.probe = Probe(
+            [dataset[i] for i in range(len(dataset) - held_out, len(dataset))],
+            worker.clips.depth_range_m,
+            worker.device,
+        )
+        self.probed: dict[str, float] = {}
+        self.peak_flops = job.workers * matmul_flops(worker.precision)
+        config = worker.model.config
+        tokens = config.registers + (config.height_px * config.width_px) // config.patch_px**2
+        # forward 1, backward 2
+        self.frame_flops = 3 * flops_per_frame(worker.model, tokens)
+        self.noted_at, self.noted_s = worker.step, worker.elapsed_s
+
+    def after_step(self, loss: float) -> None:
+        worker = self.worker
+        self.losses.append(loss)
+        if worker.step - self.noted_at >= NOTE_EVERY_STEPS:
+            self.note()
+        if time.monotonic() - self.saved_at > SAVE_EVERY_S:
+            self.save()
+
+    def note(self) -> None:
+        worker, job = self.worker, self.worker.job
+        steps = worker.step - self.noted_at
+        settings = worker.settings
+        frames = steps * job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
+        rate = frames / max(worker.elapsed_s - self.noted_s, 1e-9)
+        share = rate * self.frame_flops / self.peak_flops
+        entry = {
+            "step": worker.step,
+            "elapsed_s": round(worker.elapsed_s, 2),
+            "loss": float(np.mean(self.losses)),
+            "frames_per_s": round(rate, 1),
+            "share_of_matmul_peak": round(share, 4),
+        }
+        self.diary.note(entry)
+        done = worker.step if job.steps is not None else worker.elapsed_s / 60
+        text = f"step {worker.step} loss {entry['loss']:.5f}"
+        text += f" {rate:.0f} frames/s {share:.0%} of peak"
+        if self.probed:
+            text += f" | one-step {self.probed['one_step_ratio']:.2f}"
+            text += f" shuffle {self.probed['shuffle_ratio']:.1f}"
+        self.diary.show(done, text)
+        self.losses, self.noted_at, self.noted_s = [], worker.step, worker.elapsed_s
+
+    def save(self) -> None:
+        worker = self.worker
+        with worker.averaged() as model:
+            self.probed = self.probe.measure(model)
+        self.diary.note(
+            {"step": worker.step, "elapsed_s": round(worker.elapsed_s, 2), **self.probed}
+        )
+        worker.save()
+        self.saved_step, self.saved_at = worker.step, time.monotonic()
