@@ -23,9 +23,9 @@ def checks(rows: Mapping[str, Row]) -> tuple[Check, ...]:
     for name in ("frozen frame", "mean frame"):
         if name in rows:
             found.append(_psnr(model, rows[name]))
-    for name in ("frozen frame", "constant velocity", "nearest training clip"):
-        if name in rows:
-            found += _nearer(model, rows[name])
+    found += _moved(model)
+    if "nearest training clip" in rows:
+        found += _nearer(model, rows["nearest training clip"])
     if "shuffled actions" in rows:
         found.append(_shuffle(model, rows["shuffled actions"]))
     return tuple(found)
@@ -51,6 +51,18 @@ def _psnr(model: Row, baseline: Row) -> Check:
     leads = [model.psnr[step].value - baseline.psnr[step].value for step in model.psnr]
     lead = min(leads) if leads else float("nan")
     return _check(f"PSNR above {baseline.name}, least lead in dB", lead, "> 0", lead > 0.0)
+
+
+def _moved(model: Row) -> list[Check]:
+    """Error over that of leaving the body where it was, in the episodes in which it moved."""
+    found = []
+    for body, scores in model.bodies.items():
+        steps = sorted(scores.moved_ratio)
+        step = steps[len(steps) // 2]
+        value = scores.moved_ratio[step].value
+        name = f"moved {body}, error over no motion at {step} steps"
+        found.append(_check(name, value, "< 1", value < 1.0))
+    return found
 
 
 def _nearer(model: Row, baseline: Row) -> list[Check]:

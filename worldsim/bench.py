@@ -31,6 +31,7 @@ from worldsim.models.load import load
 from worldsim.models.stepper import Stepper
 from worldsim.recipes import recipe
 from worldsim.sim.simulator import Simulator
+from worldsim.training.machine import choose_precision
 from worldsim.training.objective import Clip, loss, make_task
 from worldsim.training.optimiser import Optimiser
 from worldsim.training.settings import Recipe
@@ -62,16 +63,19 @@ def run(out: Path, checkpoint: str, repeats: int) -> dict[str, Any]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load(folder).to(device)
     episode = Collector(seed=0, steps=STEPS)(0)
-    training, flop_a_frame = _training(model, episode, recipe("tiny"))
+    precision = choose_precision("auto")
+    training, flop_a_frame = _training(model, episode, recipe("tiny"), precision)
     probes = [
         *_simulator(episode),
         *(_stepping(model, episode, p, batch) for batch in BATCHES for p in PASSES),
         training,
-        _matmul(device),
+        _matmul(device, precision),
         Probe("evaluation", lambda: _read(episode), episode.steps + 1),
     ]
     rates = measure(probes, repeats)
     result = _result(probes, rates, flop_a_frame, device, folder.name, model.num_parameters())
+    result["training_precision"] = str(precision).removeprefix("torch.")
+    result["late_over_early_step_time"] = flatness(model, episode)
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))
@@ -139,7 +143,23 @@ def _stepping(model: WorldModel, episode: Episode, passes: int, batch: int) -> P
     return Probe(name, step, len(actions) * batch)
 
 
-def _training(model: WorldModel, episode: Episode, recipe: Recipe) -> tuple[Probe, float]:
+def flatness(model: WorldModel, episode: Episode, steps: int = 1000) -> float:
+    """Median time of the last tenth of `steps` steps over that of the first: 1 stays as fast."""
+    stepper = Stepper(model)
+    stepper.start(_values(model, episode)[:, :1])
+    actions = torch.from_numpy(episode.actions).to(model.device)
+    times_s = []
+    for i in tqdm(range(steps), desc="stepping on", unit="frame", leave=False, disable=None):
+        begin = time.perf_counter()
+        stepper.step(actions[i % len(actions)][None]).cpu()
+        times_s.append(time.perf_counter() - begin)
+    tenth = max(1, steps // 10)
+    return statistics.median(times_s[-tenth:]) / statistics.median(times_s[:tenth])
+
+
+def _training(
+    model: WorldModel, episode: Episode, recipe: Recipe, precision: torch.dtype
+) -> tuple[Probe, float]:
     """One training step in this process, and the FLOP it takes a frame."""
     settings, device = recipe.settings, model.device
     student = WorldModel.from_config(model.config).to(device)
@@ -152,7 +172,8 @@ def _training(model: WorldModel, episode: Episode, recipe: Recipe) -> tuple[Prob
 
     def step() -> None:
         student.zero_grad()
-        error = loss(student, clip, task)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            error = loss(student, clip, task)
         error.backward()
         optimiser.step(0, 0.0)
         error.item()
@@ -163,8 +184,8 @@ def _training(model: WorldModel, episode: Episode, recipe: Recipe) -> tuple[Prob
     return Probe("training", step, frames_a_step), counter.get_total_flops() / frames_a_step
 
 
-def _matmul(device: torch.device) -> Probe:
-    a = torch.randn(MATMUL_SIZE, MATMUL_SIZE, device=device)
+def _matmul(device: torch.device, precision: torch.dtype) -> Probe:
+    a = torch.randn(MATMUL_SIZE, MATMUL_SIZE, device=device, dtype=precision)
 
     def multiply() -> None:
         (a @ a)[0, 0].item()
@@ -228,5 +249,10 @@ def table(result: dict[str, Any]) -> str:
             lines.append(f"{name:34}{row['median']:10.0f}{row['ratio_to_simulator']:12.2f}")
     peak = result["probes"]["matmul"]["median"]
     share = result["training_share_of_matmul_peak"]
-    lines.append(f"training uses {share:.0%} of the measured matmul peak, {peak / 1e9:.0f} GFLOP/s")
+    lines.append(
+        f"training uses {share:.0%} of the measured {result['training_precision']} matmul peak, "
+        f"{peak / 1e9:.0f} GFLOP/s"
+    )
+    late = result["late_over_early_step_time"]
+    lines.append(f"a model step takes {late:.2f} times as long after 1,000 steps as at first")
     return "\n".join(lines)

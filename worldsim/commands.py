@@ -121,7 +121,7 @@ def train(
     Ctrl-C writes a checkpoint first; --resume goes on from it, bit for bit.
 
     Args:
-        recipe: tiny (two cores) or base (a GPU).
+        recipe: tiny or small (two cores), base (a GPU).
         data: folder of a recording made by worldsim simulate.
         out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
         minutes: stop after so much training; 20 when --steps is not given.
@@ -191,6 +191,7 @@ def evaluate(
     horizon: int = 48,
     train_data: Path | None = None,
     passes: int = 1,
+    limits: str | None = None,
 ) -> None:
     """Judge a model on recorded episodes: 3D errors, floors and baselines, as a report.
 
@@ -205,11 +206,22 @@ def evaluate(
         horizon: frames it then draws.
         train_data: its training recording; adds the nearest-training-clip baseline.
         passes: passes of the network for each frame.
+        limits: smoke, tiny or shipped: hold the report to what such a model must reach, and end
+            with exit code 1 where it does not.
     """
+    from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
 
     _positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
-    judge(model, data, _folder(out), episodes, start_frames, horizon, train_data, passes)
+    if limits is not None and limits not in LEVELS:
+        raise unknown("level", limits, LEVELS)
+    report = judge(model, data, _folder(out), episodes, start_frames, horizon, train_data, passes)
+    if limits is None:
+        return
+    held = check_limits(report, limits)
+    print(f"\nlimits of a {limits} model:", *held, sep="\n")
+    if not all(check.passed for check in held):
+        raise RuntimeError(f"{model} does not reach the limits of a {limits} model")
 
 
 def bench(out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5) -> None:

@@ -13,6 +13,15 @@ def tiny() -> Recipe:
     return Recipe("tiny")
 
 
+def small() -> Recipe:
+    """4.1M parameters: what `push-64` is, one to two hours on two CPU cores."""
+    return Recipe(
+        "small",
+        Architecture(width=192, heads=6),
+        Settings(history_passes=4, ema_decay=0.9995),
+    )
+
+
 def base() -> Recipe:
     """17M parameters, for one GPU."""
     return Recipe(
@@ -22,7 +31,7 @@ def base() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"tiny": tiny, "base": base}
+RECIPES: dict[str, Callable[[], Recipe]] = {"tiny": tiny, "small": small, "base": base}
 
 
 def recipe(name: str) -> Recipe:

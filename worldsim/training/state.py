@@ -27,6 +27,7 @@ def save_model(folder: Path, model: WorldModel, half: bool = False) -> None:
         stored = stored.half()
     stored.save_pretrained(draft)
     for name in (WEIGHTS, CONFIG):
+        (draft / name).chmod(0o644)  # safetensors writes files that only their owner may read
         os.replace(draft / name, folder / name)
     shutil.rmtree(draft)
 

@@ -1,0 +1,211 @@
+"""Training: bit-exact resume, honest stops, what a step asks of the model."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from worldsim.agents.collect import Collector
+from worldsim.data.clips import Clips
+from worldsim.data.simulate import simulate
+from worldsim.errors import InputError
+from worldsim.models.dit import WorldModel
+from worldsim.models.load import load
+from worldsim.training import objective
+from worldsim.training.log import read
+from worldsim.training.objective import Clip
+from worldsim.training.optimiser import schedule
+from worldsim.training.settings import Architecture, Recipe, Settings
+from worldsim.training.state import load_state
+from worldsim.training.trainer import Budget, train
+from worldsim.training.worker import Diverged, Worker
+
+SMALL = Recipe(
+    "small",
+    Architecture(width=32, heads=2, layers=4, registers=1, window=4),
+    replace(
+        Settings(),
+        clip_frames=5,
+        held_out_episodes=2,
+        warm_up_steps=5,
+        history_from_progress=0.2,
+        ema_decay=0.9,
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short Push episodes."""
+    folder = tmp_path_factory.mktemp("push") / "data"
+    facts = {"scenario": "push", "split": "id", "seed": 3, "steps": 12}
+    simulate(Collector("push", "id", 3, 12), facts, 6, folder, progress=False)
+    return folder
+
+
+def run(data: Path, out: Path, steps: int = 20, **options: object) -> Path:
+    options = {"workers": 1, "progress": False, **options}
+    return train(SMALL, data, out, Budget(steps=steps), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_resuming_is_bit_exact(data: Path, tmp_path: Path, workers: int) -> None:
+    straight = run(data, tmp_path / "straight", workers=workers)
+    broken = run(data, tmp_path / "broken", workers=workers, pause_after=10)
+    assert load_state(broken)["step"] == 10
+    run(data, broken, workers=workers, resume=True)
+    one, two = load_state(straight), load_state(broken)
+    assert one["step"] == two["step"] == 20
+    for name, value in one["model"].items():
+        assert torch.equal(value, two["model"][name]), name
+    weights = "diffusion_pytorch_model.safetensors"
+    assert (straight / weights).read_bytes() == (broken / weights).read_bytes()
+    steps = [entry["step"] for entry in read(broken) if "loss" in entry]
+    assert steps == sorted(set(steps))
+
+
+def test_a_run_is_a_checkpoint_with_its_diary(data: Path, tmp_path: Path) -> None:
+    out = run(data, tmp_path / "run", steps=40)
+    model = load(out)
+    near_m, far_m = model.config.depth_range_m
+    assert 0 < near_m < far_m and model.config.scenario == "push"
+    assert torch.allclose(model.mean_image, torch.from_numpy(Clips(data).mean_frame()), atol=2e-3)
+    assert len(list((out / "starts").glob("*.npz"))) == 2
+    entries = read(out)
+    losses = [entry["loss"] for entry in entries if "loss" in entry]
+    assert len(losses) == 2 and losses[1] < losses[0]
+    probed = entries[-1]
+    assert {"one_step_ratio", "shuffle_ratio", "rollout_psnr_db"} <= set(probed)
+    assert (out / "loss.svg").read_text().startswith("<svg")
+
+
+def test_the_seed_decides(data: Path, tmp_path: Path) -> None:
+    outs = [run(data, tmp_path / f"{i}", steps=3, seed=seed) for i, seed in enumerate((0, 0, 1))]
+    heads = [load_state(out)["model"]["head.weight"] for out in outs]
+    assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
+
+
+def test_a_nan_stops_and_names_step_and_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = run(data, tmp_path / "run", pause_after=4)
+    before = load_state(out)
+    learn = Worker.learn
+
+    def poisoned(self: Worker, progress: float) -> float:
+        loss = learn(self, progress)
+        return float("nan") if self.step == 6 else loss
+
+    monkeypatch.setattr(Worker, "learn", poisoned)
+    with pytest.raises(Diverged, match=rf"nan at step 6; last good checkpoint: {out} \(step 4\)"):
+        run(data, out, resume=True)
+    after = load_state(out)
+    assert after["step"] == 4
+    assert torch.equal(before["model"]["head.weight"], after["model"]["head.weight"])
+
+
+def test_ctrl_c_writes_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    code = (
+        "import sys; from pathlib import Path; from test_training import SMALL, Budget, train\n"
+        f"train(SMALL, Path({str(data)!r}), Path({str(out)!r}), Budget(steps=100000), workers=1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not (out / "metrics.jsonl").is_file() or not read(out):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert load_state(out)["step"] >= 20
+    assert load(out).config.scenario == "push"
+
+
+def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="not both"):
+        Budget(minutes=1, steps=1)
+    with pytest.raises(InputError, match="positive number"):
+        Budget(minutes=float("nan"))
+    with pytest.raises(InputError, match="nothing to resume"):
+        run(data, out, resume=True)
+    with pytest.raises(InputError):
+        run(tmp_path / "nowhere", out)
+    long = replace(SMALL, settings=replace(SMALL.settings, clip_frames=50))
+    with pytest.raises(InputError, match="too short for clips of 50"):
+        train(long, data, out, Budget(steps=1), workers=1, progress=False)
+    greedy = replace(SMALL, settings=replace(SMALL.settings, held_out_episodes=6))
+    with pytest.raises(InputError):
+        train(greedy, data, out, Budget(steps=1), workers=1, progress=False)
+    assert not out.exists()
+    run(data, out, steps=1)
+    with pytest.raises(InputError, match="holds a run already"):
+        run(data, out, steps=1)
+    with pytest.raises(InputError, match="other seed"):
+        run(data, out, steps=1, seed=5, resume=True)
+    (out / "state.pt").write_bytes((out / "state.pt").read_bytes()[:1000])
+    with pytest.raises(InputError, match="is damaged"):
+        run(data, out, steps=1, resume=True)
+
+
+def test_a_metrics_line_cut_off_by_a_crash_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1}) + '\n{"step": 2, "lo')
+    assert read(tmp_path) == [{"step": 1}]
+
+
+def test_most_frames_are_drawn_from_pure_noise() -> None:
+    levels = objective.signal_levels((400, 50), 0.8, torch.Generator().manual_seed(0))
+    assert abs(float((levels == 0).float().mean()) - 0.8) < 0.01
+    noised = levels[levels > 0]
+    assert abs(float(noised.mean()) - 0.5) < 0.02
+    assert levels.std(1).min() > 0, "levels differ within a clip"
+
+
+def test_a_task_is_the_clip_one_step_apart() -> None:
+    """Off-by-one: the target of frame t is what follows the previous frame of t."""
+    settings = replace(
+        SMALL.settings, previous_noise_std=0.0, hide_previous_chance=0.0, pure_noise_share=0.0
+    )
+    frames = torch.arange(5.0)[None, :, None, None, None].expand(1, 5, 4, 8, 8).clone()
+    clip = Clip(frames, torch.zeros(1, 4, 2))
+    task = objective.make_task(clip, settings, torch.Generator().manual_seed(0))
+    assert torch.equal(task.previous, frames[:, :-1])
+    level = task.timestep[..., None, None, None]
+    noise = (task.hidden_states - level * frames[:, 1:]) / (1 - level)
+    assert abs(float(noise.mean())) < 0.2 and abs(float(noise.std()) - 1) < 0.1
+
+
+class Successor(torch.nn.Module):
+    """Draws the previous frame plus one tenth."""
+
+    def forward(self, noised: object, levels: object, actions: object, previous: torch.Tensor):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        return previous + 0.1
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_own_history_drifts_as_a_rollout_does(passes: int) -> None:
+    clip = Clip(torch.zeros(1, 6, 4, 8, 8), torch.zeros(1, 5, 2))
+    model: WorldModel = Successor()  # type: ignore[assignment]
+    previous = objective.own_history(model, clip, passes)[0, :, 0, 0, 0]
+    expected = 0.1 * np.minimum(np.arange(5), passes)
+    assert np.allclose(previous.numpy(), expected)
+
+
+def test_schedule_warms_up_holds_and_decays() -> None:
+    settings = replace(Settings(), warm_up_steps=10, decay_share=0.4)
+    assert schedule(0, 0.0, settings) == pytest.approx(0.1)
+    assert schedule(50, 0.5, settings) == 1.0
+    assert schedule(50, 0.8, settings) == pytest.approx(0.5)
+    assert 0.0 < schedule(50, 1.0, settings) < 0.02
