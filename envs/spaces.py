@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,10 @@ def check_action(spec: ActionSpec, action: ArrayLike) -> NDArray[np.float32]:
 
 def check_options(options: dict[str, Any] | None, names: Sequence[str]) -> dict[str, Any]:
     """The options of a reset; raises InputError, with the near names, on an unknown key."""
-    for key in options or {}:
+    given: object = {} if options is None else options
+    if not isinstance(given, Mapping):
+        raise InputError(f"reset options must be a dict, got {type(given).__name__}")
+    for key in given:
         if key not in names:
             raise unknown("reset option", str(key), names)
-    return dict(options or {})
+    return dict(given)

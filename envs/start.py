@@ -104,7 +104,11 @@ def _from_frames(options: dict[str, Any], template: Scene) -> Start:
     scene = options.get("scene")
     if scene is not None and not isinstance(scene, Scene):
         raise InputError(f"scene must be a Scene, got {type(scene).__name__}")
-    frames, depth_m = np.asarray(options["frames"]), _numbers("depth_m", options["depth_m"])
+    try:
+        frames = np.array(options["frames"])
+    except ValueError as error:
+        raise InputError("frames must be an array uint8 (k, H, W, 3)") from error
+    depth_m = _numbers("depth_m", options["depth_m"])
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
         raise InputError(f"frames must be uint8 (k, H, W, 3), got {frames.dtype} {frames.shape}")
     if not 1 <= len(frames) <= MOST_FRAMES:
@@ -176,6 +180,11 @@ def _check_fit(start: Start, template: Scene) -> None:
             )
 
 
-@lru_cache(maxsize=64)
 def _load(path: Path) -> Episode:
+    # A checkpoint trained anew under the same name, or after a chdir, is another one.
+    return _load_once(path.absolute(), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _load_once(path: Path, changed_ns: int) -> Episode:
     return load_episode(path)

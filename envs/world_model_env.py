@@ -82,8 +82,8 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         end_on_success: bool = True,
     ) -> None:
         self.render_mode = check_render_mode(render_mode)
-        if passes < 1:
-            raise InputError(f"passes must be 1 or more, got {passes}")
+        if not isinstance(passes, int) or passes < 1:
+            raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
         folder = checkpoints.find(checkpoint)
         model = load(folder)
         height_px, width_px = int(model.config.height_px), int(model.config.width_px)

@@ -108,7 +108,9 @@ class _Reader:
         self, frame: NDArray[np.uint8], depth_m: NDArray[np.floating]
     ) -> tuple[Float, Float, NDArray[np.uint8]]:
         """Positions (N, 3), visible shares (N,) and segmentation (H, W) of one frame."""
-        label = self.palette.classify(frame)
+        # Where depth is no distance (0, NaN, beyond the camera's range) nothing has a place.
+        is_depth = (depth_m > 0.0) & (depth_m <= 1.01 * self.camera.far_m)
+        label = np.where(is_depth, self.palette.classify(frame), np.int16(-1))
         position_m = self.at_rest.copy()
         share = np.where(np.isnan(position_m).any(1), 0.0, 1.0)
         segmentation = self.background.copy()

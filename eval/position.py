@@ -43,6 +43,7 @@ class Errors:
     total_m: Float  # (T+1, M)
     lateral_m: Float  # (T+1, M)
     along_m: Float  # (T+1, M), absolute
+    image_px: Float  # (T+1, M), distance in the image; NaN where lost
     height_m: Float  # (T+1, M), signed: positive is above its place; NaN where lost
     lost: Bool  # (T+1, M): visible in the truth, not found here
     visible: Bool  # (T+1, M)
@@ -75,7 +76,16 @@ def errors(position_m: Float, truth: Truth) -> Errors:
         values[lost] = far_m
         values[~truth.visible] = np.nan
     height = np.where(truth.visible, offset[..., 2], np.nan)
-    return Errors(total, lateral, along, height, lost, truth.visible)
+    image = image_distance_px(position_m, truth.position_m, truth.scene.camera)
+    image[~truth.visible] = np.nan
+    return Errors(total, lateral, along, image, height, lost, truth.visible)
+
+
+def image_distance_px(position_m: Float, truth_m: Float, camera: Camera) -> Float:
+    """Distance between the images of places (..., 3) in pixels."""
+    (one, _), (two, _) = camera.project(position_m), camera.project(truth_m)
+    distance: Float = np.linalg.norm(one - two, axis=-1)
+    return distance
 
 
 def split(offset_m: Float, position_m: Float, camera: Camera) -> tuple[Float, Float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 
@@ -43,8 +44,8 @@ def write_report(
         out / "contact_sheet.png", contact_sheet(made[0], true[0], report.start_frames)
     )
     values, page = out / "report.json", out / "report.html"
-    values.write_text(report.to_json() + "\n")
-    page.write_text(render(report, video.read_bytes(), sheet.read_bytes()))
+    write_whole(values, f"{report.to_json()}\n".encode())
+    write_whole(page, render(report, video.read_bytes(), sheet.read_bytes()).encode())
     return [page, values, video, sheet]
 
 

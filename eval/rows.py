@@ -16,9 +16,18 @@ from .permanence import all_found
 from .pixels import one_step_errors, psnr_db
 from .position import Errors, errors
 from .score import BodyScores, Row, Score
-from .statistics import per_step, ratio, summary
+from .statistics import per_step, ratio, ratio_of_means, summary
 
 Float = NDArray[np.float64]
+BY_STEP = (
+    "position",
+    "lateral",
+    "along_view",
+    "image_px",
+    "lost",
+    "moved_ratio",
+    "moved_found",
+)
 Clip = NDArray[np.uint8] | Float
 
 
@@ -113,9 +122,19 @@ def _body(entries: Sequence[Entry], body: int, horizons: Sequence[int], steps: i
         position=by_step("position error", "m", total),
         lateral=by_step("lateral error", "m", lateral),
         along_view=by_step("error along the view", "m", along),
+        image_px={
+            h: summary("error in the image", "px", table("image_px")[:, h - 1], np.mean)
+            for h in horizons
+        },
         lost=by_step("lost", "share", lost),
         moved_ratio={
             h: ratio("error of moved over no motion", total[:, h - 1], still[:, h - 1])
+            for h in horizons
+        },
+        moved_found={
+            h: ratio_of_means(
+                "moved", np.where(lost == 0.0, total, np.nan)[:, h - 1], still[:, h - 1]
+            )
             for h in horizons
         },
         valid_horizon=_horizon(failures, entries, steps),
@@ -155,7 +174,7 @@ def _beside(scores: BodyScores, floor: BodyScores) -> BodyScores:
             step: replace(score, floor=getattr(floor, name)[step].value)
             for step, score in getattr(scores, name).items()
         }
-        for name in ("position", "lateral", "along_view", "lost", "moved_ratio")
+        for name in BY_STEP
     }
     return replace(
         scores,

@@ -39,7 +39,8 @@ class BodyScores:
 
     `position`, `lateral` and `along_view` are medians over episodes in metres (`mean` beside),
     a lost body counting with the scene's diagonal; `moved_ratio` is the error of the episodes in
-    which the body moved over the error of leaving it where it was. `curve` holds the median
+    which the body moved over the error of leaving it where it was; `image_px` (mean distance in
+    the image) and `moved_found` (a ratio of means) leave lost bodies out. `curve` holds the median
     position error of every step, `valid_horizon` the share of episodes still valid at every step.
     """
 
@@ -47,8 +48,10 @@ class BodyScores:
     position: dict[int, Score]
     lateral: dict[int, Score]
     along_view: dict[int, Score]
+    image_px: dict[int, Score]
     lost: dict[int, Score]
     moved_ratio: dict[int, Score]
+    moved_found: dict[int, Score]
     valid_horizon: Score
     motion: Score
 
@@ -116,16 +119,26 @@ class Report:
         lines = []
         for body in self.diameter_m:
             title = f"{body} ({self.diameter_m[body]:.2f} m)"
-            cells = [*heads, "valid"]
+            cells = [*heads, "lost", "valid"]
             lines.append(title.ljust(width + 2) + "".join(c.rjust(10) for c in cells))
             for name, row in self.rows.items():
                 if body not in row.bodies:
                     continue
                 scores = row.bodies[body]
                 cells = [_metres(scores.position[step]) for step in self.horizons]
+                cells.append(_percent(scores.lost[self.horizons[-1]]))
                 cells.append(horizon_text(scores.valid_horizon))
                 lines.append("  " + name.ljust(width) + "".join(c.rjust(10) for c in cells))
-        lines.append("Median position error in m; valid: median steps within half a diameter.")
+        lines.append("all bodies".ljust(width + 2) + "found".rjust(10) + "valid".rjust(10))
+        for name, row in self.rows.items():
+            if row.all_found is not None and row.valid_horizon is not None:
+                cells = [_percent(row.all_found), horizon_text(row.valid_horizon)]
+                lines.append("  " + name.ljust(width) + "".join(c.rjust(10) for c in cells))
+        lines.append(
+            "Median position error in m, a lost body counting with the view's diagonal; lost:\n"
+            f"episodes at {self.horizons[-1]} steps; valid: median steps within half a diameter; "
+            "found: frames with every body."
+        )
         return "\n".join(lines)
 
     def to_json(self) -> str:
@@ -162,6 +175,10 @@ def horizon_text(score: Score) -> str:
 
 def _metres(score: Score) -> str:
     return "-" if math.isnan(score.value) else f"{score.value:.3f}"
+
+
+def _percent(score: Score) -> str:
+    return "-" if math.isnan(score.value) else f"{score.value:.1%}"
 
 
 def _plain(value: Any) -> Any:

@@ -67,3 +67,19 @@ def ratio(name: str, above: Float, below: Float) -> Score:
     value = float(np.median(above) / np.median(below))
     mean = float(above.mean() / below.mean())
     return Score(name, value, "ratio", len(above), interval=spread, mean=mean)
+
+
+def ratio_of_means(name: str, above: Float, below: Float) -> Score:
+    """Mean of `above` over mean of `below`, both (E,), with a bootstrap interval."""
+    kept = ~np.isnan(above) & ~np.isnan(below)
+    above, below = above[kept], below[kept]
+    if not len(above) or below.mean() <= 0.0:
+        return Score(name, float("nan"), "ratio", 0)
+    spread = None
+    if len(above) >= FEWEST:
+        drawn = np.random.default_rng(0).integers(len(above), size=(RESAMPLES, len(above)))
+        scale = np.maximum(below[drawn].mean(axis=1), 1e-9)
+        low, high = np.quantile(above[drawn].mean(axis=1) / scale, (0.025, 0.975))
+        spread = float(low), float(high)
+    value = float(above.mean() / below.mean())
+    return Score(name, value, "ratio", len(above), interval=spread)

@@ -12,7 +12,7 @@ from worldsim.errors import InputError
 
 from .baselines import Library, constant_velocity, frozen_frame
 from .case import Case
-from .checks import checks
+from .limits import check_limits
 from .rows import Entry, pixel_row, score_row
 from .score import Report, Verdict
 from .violations import violations
@@ -60,7 +60,7 @@ def evaluate(
     if library is not None:
         means = [library.repeated(case) for case in cases]
         rows["mean frame"] = pixel_row("mean frame", cases, means, horizons)
-    scene = cases[0].reference.scene
+    scene, diameter_m = cases[0].reference.scene, _diameters(cases)
     return Report(
         scenario=scene.scenario,
         source=episodes[0].source,
@@ -69,11 +69,11 @@ def evaluate(
         steps=steps,
         frame_rate_hz=scene.frame_rate_hz,
         horizons=horizons,
-        diameter_m=_diameters(cases),
+        diameter_m=diameter_m,
         rows=rows,
         verdicts=_verdicts(entries["model"]),
         floor_verdicts=_verdicts(floor_entries),
-        checks=checks(rows),
+        checks=check_limits(rows, diameter_m, len(cases)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 
@@ -42,16 +44,20 @@ def write_video(path: Path, frames: Frames, frame_rate_hz: float, least_px: int 
     height, width = (2 * (scale * side // 2) for side in frames.shape[1:3])
     path.parent.mkdir(parents=True, exist_ok=True)
     code = cv2.VideoWriter.fourcc(*"VP90")
-    with _silent_stderr():
-        writer = cv2.VideoWriter(str(path), code, float(frame_rate_hz), (width, height))
-    if not writer.isOpened():
-        raise InputError(f"this OpenCV can not write VP9 to {path}; install opencv-python-headless")
-    try:
-        for frame in frames:
-            large = enlarged(frame, scale)[:height, :width]
-            writer.write(cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
-    finally:
-        writer.release()
+    # OpenCV says nothing of a full disk; written elsewhere first, the film appears whole.
+    with tempfile.TemporaryDirectory() as scratch:
+        draft = Path(scratch) / "film.webm"
+        with _silent_stderr():
+            writer = cv2.VideoWriter(str(draft), code, float(frame_rate_hz), (width, height))
+        if not writer.isOpened():
+            raise InputError("this OpenCV can not write VP9; install opencv-python-headless")
+        try:
+            for frame in frames:
+                large = enlarged(frame, scale)[:height, :width]
+                writer.write(cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
+        finally:
+            writer.release()
+        write_whole(path, draft.read_bytes())
     return path
 
 
@@ -111,7 +117,7 @@ def write_image(path: Path, image: Image) -> Path:
     """Write an RGB image (H, W, 3) as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    path.write_bytes(data.tobytes())
+    write_whole(path, data.tobytes())
     return path
 
 

@@ -43,6 +43,8 @@ BAD = [
     ("simulate posh --out x", "did you mean push?"),
     ("simulate push --out x --episodes 0", "--episodes must be at least 1"),
     ("simulate push --out x --workers 0", "--workers must be at least 1"),
+    ("simulate push --out x --episodes 1000000000", "--episodes must be at most"),
+    ("simulate push --out x --workers 1000000", "--workers must be at most"),
     ("simulate push --out x --steps 0", "--steps must be at least 1"),
     ("simulate push --out x --seed -3", "--seed must be 0 or more"),
     ("simulate push --out x --split odd", "did you mean ood?"),
@@ -56,6 +58,8 @@ BAD = [
     ("train tiny --data x --out y --minutes inf", "positive number of --minutes"),
     ("train tiny --data x --out y --steps 0", "positive number of --minutes"),
     ("train tiny --data x --out y --workers 0", "--workers must be at least 1"),
+    ("train tiny --data x --out y --workers 1000000", "--workers must be at most"),
+    ("train tiny --data x --out y --pause-after 0", "--pause-after must be at least 1"),
     ("train tiny --data x --out y --seed -1", "--seed must be 0 or more"),
     ("train tiny --data x --out y --precision half", "invalid choice 'half'"),
     ("train tiny --data x --out y --resume --steps 9 --minutes 2", "not both"),
@@ -101,6 +105,8 @@ def test_out_must_not_be_a_file(
     code, err = run(line, capsys)
     assert code == 2 and "--out file is a file" in err
     assert (empty_folder / "file").read_text() == "mine"
+    code, err = run(f"{line}/below", capsys)
+    assert code == 2 and "cannot write in" in err
 
 
 def test_recordings_are_not_mixed_with_other_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,18 @@ def test_evaluate_says_what_is_too_long(
     line = f"evaluate --model {model} --data {recording} --out {out} --horizon 13"
     assert cli.main(line.split()) == 2
     assert "13 steps" in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.parametrize("damage", ["x", "[]", "{}"])
+def test_a_damaged_run_file_is_one_line(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    copy, out = tmp_path / "copy", tmp_path / "eval"
+    shutil.copytree(model, copy)
+    (copy / "run.json").write_text(damage)
+    line = f"evaluate --model {copy} --data {recording} --episodes 1 --horizon 2 --out {out}"
+    assert cli.main(line.split()) == 2
+    assert "run.json is damaged" in capsys.readouterr().err and not out.exists()
 
 
 @pytest.mark.parametrize(("name", "episodes"), [("Push-v0", 2), ("Push-WM-v0", 1)])

@@ -39,10 +39,15 @@ class ActionSpec:
     def check(self, actions: ArrayLike) -> NDArray[np.float32]:
         """Return actions as float32 of shape (..., size).
 
-        Raises ValueError on a wrong last axis, a NaN or infinity, or a value outside [-1, 1].
+        Raises ValueError on what is no real numbers, a wrong last axis, a NaN or infinity, or a
+        value outside [-1, 1].
         """
-        values = np.asarray(actions, dtype=np.float32)
         names = ", ".join(channel.name for channel in self.channels)
+        given = np.asarray(actions)
+        if given.dtype.kind not in "fiub":
+            raise ValueError(f"actions ({names}) must be real numbers, got {given.dtype}")
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            values = given.astype(np.float32)
         if values.ndim == 0 or values.shape[-1] != self.size:
             raise ValueError(f"actions need {self.size} channels ({names}), got {values.shape}")
         if not np.isfinite(values).all():

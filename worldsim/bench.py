@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from worldsim import checkpoints
 from worldsim.agents.collect import Collector
+from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.eval.perception import read
 from worldsim.frames import to_model
@@ -63,7 +64,7 @@ def run(out: Path, checkpoint: str, repeats: int) -> dict[str, Any]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load(folder).to(device)
     episode = Collector(seed=0, steps=STEPS)(0)
-    precision = choose_precision("auto")
+    precision = choose_precision("auto", device)
     training, flop_a_frame = _training(model, episode, recipe("tiny"), precision)
     probes = [
         *_simulator(episode),
@@ -77,7 +78,7 @@ def run(out: Path, checkpoint: str, repeats: int) -> dict[str, Any]:
     result["training_precision"] = str(precision).removeprefix("torch.")
     result["late_over_early_step_time"] = flatness(model, episode)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_whole(out / "bench.json", f"{json.dumps(result, indent=1)}\n".encode())
     print(table(result))
     print(f"{out}/bench.json")
     return result

@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that `worldsim --help` answers
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from tyro.conf import Positional
 
 from worldsim.errors import InputError, unknown
 from worldsim.sim.scene import Split
+
+MOST_EPISODES = 1_000_000  # their files are named with six digits
+MOST_WORKERS = 256
 
 
 def demo(
@@ -70,14 +74,18 @@ def simulate(
     """
     from worldsim.agents.collect import Collector
     from worldsim.data.simulate import simulate as record
+    from worldsim.sim.bullet import load_bullet
     from worldsim.sim.scenarios import SCENARIOS
 
     _positive(episodes=episodes, workers=workers, steps=steps)
+    _at_most(MOST_EPISODES, episodes=episodes)
+    _at_most(MOST_WORKERS, workers=workers)
     _not_negative(seed=seed)
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
     maker = Collector(scenario, _split(split), seed, steps)
     meta = {"scenario": scenario, "split": split, "seed": seed, "steps": steps}
+    load_bullet()  # where it is missing, that is said before a folder is made
     dataset = record(maker, meta, episodes, _folder(out), workers)
     print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")
 
@@ -118,7 +126,7 @@ def train(
 
     Example: worldsim train tiny --data data/push --out runs/tiny --minutes 20
 
-    Ctrl-C writes a checkpoint first; --resume goes on from it, bit for bit.
+    Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit.
 
     Args:
         recipe: tiny or small (two cores), base (a GPU).
@@ -131,7 +139,7 @@ def train(
         seed: draws weights, clips and noise.
         precision: of the matrix products; auto takes the faster.
         compile: torch.compile, which needs a C++ compiler; auto: for runs of 10 minutes and more.
-        pause_after: stop after so many steps of this run, to go on later with --resume.
+        pause_after: stop once so many steps are done in all, to go on later with --resume.
     """
     from worldsim import recipes
     from worldsim.training.trainer import Budget
@@ -139,7 +147,10 @@ def train(
 
     if minutes is None and steps is None:
         minutes = 20.0
+    _at_most(MOST_WORKERS, workers=workers)
     _not_negative(seed=seed)
+    if pause_after is not None:
+        _positive(pause_after=pause_after)
     run(
         recipes.recipe(recipe),
         data,
@@ -206,8 +217,8 @@ def evaluate(
         horizon: frames it then draws.
         train_data: its training recording; adds the nearest-training-clip baseline.
         passes: passes of the network for each frame.
-        limits: smoke, tiny or shipped: hold the report to what such a model must reach, and end
-            with exit code 1 where it does not.
+        limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
+            end with exit code 1 where it does not.
     """
     from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
@@ -218,10 +229,10 @@ def evaluate(
     report = judge(model, data, _folder(out), episodes, start_frames, horizon, train_data, passes)
     if limits is None:
         return
-    held = check_limits(report, limits)
+    held = check_limits(report.rows, report.diameter_m, report.episodes, limits)
     print(f"\nlimits of a {limits} model:", *held, sep="\n")
     if not all(check.passed for check in held):
-        raise RuntimeError(f"{model} does not reach the limits of a {limits} model")
+        raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
 
 
 def bench(out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5) -> None:
@@ -256,6 +267,10 @@ def _split(name: str) -> Split:
 def _folder(out: Path) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; name a folder")
+    # Said before the work, not after it: the nearest folder there is must take new files.
+    near = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out}: cannot write in {near}; choose another folder")
     return out
 
 
@@ -263,6 +278,12 @@ def _positive(**values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+
+
+def _at_most(most: int, **values: int) -> None:
+    for name, value in values.items():
+        if value > most:
+            raise InputError(f"--{name.replace('_', '-')} must be at most {most}, got {value}")
 
 
 def _not_negative(**values: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -45,6 +46,7 @@ def judge(
     if start_frames > MOST_START_FRAMES:
         raise InputError(f"--start-frames must be at most {MOST_START_FRAMES}, got {start_frames}")
     dataset = Dataset(data)
+    _refuse_training_data(checkpoints.find(model), dataset)
     library = None if train_data is None else Library.of(_seen(Dataset(train_data)))
     references = _references(dataset, episodes, start_frames - 1 + horizon)
     env = dreamer(references[0], checkpoints.find(model), passes)
@@ -63,6 +65,19 @@ def judge(
     print(*report.checks, sep="\n")
     print(f"{out}/report.json, {out}/report.html")
     return report
+
+
+def _refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
+    """A model must be judged on what it was not trained on."""
+    run = checkpoint / "run.json"
+    try:
+        seen = json.loads(run.read_text())["data"] if run.is_file() else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{run} is damaged ({error}); a checkpoint works without it") from error
+    if seen == dataset.digest:
+        raise InputError(
+            f"{checkpoint.name} was trained on {dataset.path}; record another with another --seed"
+        )
 
 
 def dreamer(reference: Episode, checkpoint: Path, passes: int = 1) -> Env:
@@ -130,6 +145,11 @@ def _references(dataset: Dataset, episodes: int, steps: int) -> list[Episode]:
         raise InputError(
             f"{dataset.path} holds no episode of {steps} steps, the longest has {most}; "
             "lower --horizon or record with more --steps"
+        )
+    if len(long) < episodes:
+        raise InputError(
+            f"{dataset.path} holds {len(long)} episodes of {steps} steps; "
+            f"ask for --episodes {len(long)} or record more"
         )
     return [dataset[index].part(0, steps) for index in long[:episodes]]
 

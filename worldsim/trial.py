@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
+from worldsim.data.atomic import write_whole
 from worldsim.data.store import save_episode
 from worldsim.envs import ENTRY_POINTS
 from worldsim.episode import Episode
@@ -51,8 +52,11 @@ def trial(
     finally:
         env.close()
     seconds = time.perf_counter() - started_s
+    for left in out.glob("episode_*.npz"):  # of an earlier, longer trial
+        if left.name not in {row["file"] for row in rows}:
+            left.unlink()
     summary = _summary(env_id, policy, filmed[0].source, rows, seconds)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    write_whole(out / "summary.json", f"{json.dumps(summary, indent=1)}\n".encode())
     frames = np.concatenate([episode.frames for episode in filmed])
     write_video(out / "episodes.webm", frames, filmed[0].scene.frame_rate_hz)
     print(

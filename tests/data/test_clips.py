@@ -161,6 +161,18 @@ def test_a_killed_or_failed_unpacking_leaves_no_cache(
     assert sorted(path.name for path in cache.iterdir()) == [".lock", f"{digest}-1"]
 
 
+@pytest.mark.parametrize("name", ["clips.json", "frames.npy", "mean.npy", "starts.npy"])
+def test_a_damaged_cache_says_what_to_delete(tmp_path: Path, name: str) -> None:
+    simulate(Maker(), Maker().meta, 2, tmp_path / "push", progress=False)
+    file = Clips(tmp_path / "push", progress=False).cache / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(InputError, match="delete that folder"):
+        Clips(tmp_path / "push", progress=False)
+    file.unlink()
+    with pytest.raises(InputError, match="delete that folder"):
+        Clips(tmp_path / "push", progress=False)
+
+
 def test_unfit_episodes_are_named(tmp_path: Path) -> None:
     simulate(Odd("size"), Maker().meta, 3, tmp_path / "size", progress=False)
     with pytest.raises(InputError, match="episode 2 of .* has frames"):

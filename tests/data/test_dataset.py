@@ -104,6 +104,8 @@ def test_a_damaged_index_is_refused(folder: Path) -> None:
         (lines[0] + lines[0], "line 2"),
         (lines[0].replace("episodes/000000.npz", "../000000.npz"), "line 1"),
         (lines[0].replace('"steps": 5', '"steps": "5"'), "line 1"),
+        (lines[0].replace('"steps": 5', '"steps": -5'), "line 1"),
+        ("[" * 100_000 + "\n", "line 1"),
     ]:
         index.write_text(damaged)
         with pytest.raises(InputError, match=said):

@@ -84,7 +84,10 @@ def test_info_keys_shapes_and_types_never_change(env: SimulatorEnv) -> None:
 
 @pytest.mark.parametrize(
     "action",
-    [[np.nan, 0.0], [np.inf, 0.0], [1.5, 0.0], [0.0], [0.0, 0.0, 0.0], [[0.0, 0.0]], "left", None],
+    [
+        *([np.nan, 0.0], [np.inf, 0.0], [1e300, 0.0], [1.5, 0.0], [0.0], [0.0, 0.0, 0.0]),
+        *([[0.0, 0.0]], "left", ["0", "0"], [1j, 0.0], None),
+    ],
 )
 def test_a_bad_action_changes_nothing(env: SimulatorEnv, action: Any) -> None:
     env.reset(seed=3)
@@ -173,6 +176,9 @@ def test_bad_options_say_what_to_do(env: SimulatorEnv) -> None:
         env.reset(options={"scne": make_scene("push", 0)})
     with pytest.raises(InputError, match="Scene"):
         env.reset(options={"scene": 3})
+    for options in (["scene"], 3, False):
+        with pytest.raises(InputError, match="must be a dict"):
+            env.reset(options=options)  # type: ignore[arg-type]
 
 
 def test_stepping_comes_after_reset(env: SimulatorEnv) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -19,6 +20,7 @@ from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
 from worldsim.data.store import save_episode
 from worldsim.envs.simulator_env import SimulatorEnv
+from worldsim.envs.start import Starts
 from worldsim.envs.tasks import push
 from worldsim.envs.world_model_env import WorldModelEnv
 from worldsim.episode import Episode
@@ -244,6 +246,7 @@ def bad_starts(episode: Episode) -> dict[str, tuple[dict[str, Any], str]]:
         "no depth": ({k: v for k, v in good.items() if k != "depth_m"}, "'depth_m' is missing"),
         "no colour": ({k: v for k, v in good.items() if k != "frames"}, "'frames' is missing"),
         "float frames": ({**good, "frames": good["frames"] / 255.0}, "uint8"),
+        "ragged frames": ({**good, "frames": [[1], [1, 2]]}, "uint8"),
         "one image": ({**good, "frames": good["frames"][0]}, "uint8"),
         "small": (
             {
@@ -287,6 +290,15 @@ def test_bad_starts_say_what_to_do_and_change_nothing(
     assert np.array_equal(env.step(LEFT)[0], wanted)
 
 
+def test_starts_written_anew_are_read_anew(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "000.npz"
+    for scene_seed, episode in enumerate(checkpoint[1][:2]):
+        scene = replace(episode.scene, seed=scene_seed)
+        save_episode(path, replace(episode, scene=scene))
+        os.utime(path, ns=(scene_seed, scene_seed))
+        assert Starts((path,)).template == scene
+
+
 def test_bad_arguments_say_what_to_do(checkpoint: Checkpoint, tmp_path: Path) -> None:
     folder = str(checkpoint[0])
     with pytest.raises(InputError, match="checkpoint"):
@@ -295,6 +307,8 @@ def test_bad_arguments_say_what_to_do(checkpoint: Checkpoint, tmp_path: Path) ->
         WorldModelEnv(folder, size_px=128)
     with pytest.raises(InputError, match="passes"):
         WorldModelEnv(folder, passes=0)
+    with pytest.raises(InputError, match="whole"):
+        WorldModelEnv(folder, passes=1.5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="rgb_array"):
         WorldModelEnv(folder, render_mode="rgb")
     with pytest.raises(InputError):

@@ -103,6 +103,20 @@ def test_faded_body_is_lost(episodes: list[Episode], rerender: Callable[..., Epi
     assert np.isnan(reading.position_m[:, body]).all()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0, 1e-9, 1e30])
+def test_a_body_without_depth_is_lost_and_no_other(episodes: list[Episode], bad: float) -> None:
+    episode = episodes[0]
+    sphere = episode.scene.index("sphere")
+    wanted = read(episode.frames[:1], episode.depth_m[:1], episode.scene)
+    depth_m = np.full_like(episode.depth_m[:1], bad)
+    reading = read(episode.frames[:1], depth_m, episode.scene)
+    assert wanted.found[0, sphere] and not reading.found[0, sphere]
+    depth_m = episode.depth_m[:1].copy()
+    depth_m[wanted.segmentation != sphere + 1] = bad
+    alone = read(episode.frames[:1], depth_m, episode.scene)
+    assert np.abs(alone.position_m - wanted.position_m)[0, sphere].max() < 0.01
+
+
 def test_noise_holds_no_bodies(episodes: list[Episode]) -> None:
     scene = episodes[0].scene
     rng = np.random.default_rng(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -95,6 +97,18 @@ def test_an_empty_film_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="film"):
         write_video(tmp_path / "x.webm", np.zeros((0, 64, 64, 3), np.uint8), 10)
     assert not (tmp_path / "x.webm").exists()
+
+
+def test_a_full_disk_names_the_file_and_leaves_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="x.webm: disk full"):
+        write_video(tmp_path / "x.webm", np.zeros((2, 64, 64, 3), np.uint8), 10)
+    assert not list(tmp_path.iterdir())
 
 
 def test_unpaired_episodes_are_refused(episodes: list[Episode], tmp_path: Path) -> None:

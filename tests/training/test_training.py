@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ from worldsim.training.optimiser import schedule
 from worldsim.training.settings import Architecture, Recipe, Settings
 from worldsim.training.state import load_state
 from worldsim.training.trainer import Budget, train
-from worldsim.training.worker import Diverged, Worker
+from worldsim.training.worker import Diverged, Job, Worker
 
 SMALL = Recipe(
     "small",
@@ -55,6 +57,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(data: Path, out: Path, steps: int = 20, **options: object) -> Path:
     options = {"workers": 1, "progress": False, **options}
     return train(SMALL, data, out, Budget(steps=steps), **options)  # type: ignore[arg-type]
+
+
+def job(data: Path, out: Path) -> Job:
+    return Job(
+        SMALL, data, out, None, 20, False, 1, 0, "float32", False, None, progress=False, meeting=""
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -92,6 +100,27 @@ def test_the_seed_decides(data: Path, tmp_path: Path) -> None:
     outs = [run(data, tmp_path / f"{i}", steps=3, seed=seed) for i, seed in enumerate((0, 0, 1))]
     heads = [load_state(out)["model"]["head.weight"] for out in outs]
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
+
+
+def test_clips_and_the_history_coin_have_streams_of_their_own(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One stream for both would tie which clips are dreamed on to where they come from."""
+    drawn = []
+    sample = Clips.sample
+
+    def watched(self: Clips, rng: np.random.Generator, clips: int, frames: int) -> Any:
+        drawn.append(np.random.default_rng(copy.deepcopy(rng.bit_generator)).random())
+        return sample(self, rng, clips, frames)
+
+    monkeypatch.setattr(Clips, "sample", watched)
+    for rank in (0, 1):
+        worker = Worker(rank, job(data, tmp_path))
+        for worker.step in range(3):
+            worker.draw()
+            drawn.append(worker.coin().random())
+    # The coin is the same for both ranks, the clips are not.
+    assert len(set(drawn)) == 3 + 2 * 3
 
 
 def test_a_nan_stops_and_names_step_and_checkpoint(
@@ -139,7 +168,7 @@ def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -
         Budget(minutes=1, steps=1)
     with pytest.raises(InputError, match="positive number"):
         Budget(minutes=float("nan"))
-    with pytest.raises(InputError, match="nothing to resume"):
+    with pytest.raises(InputError, match="no checkpoint to resume"):
         run(data, out, resume=True)
     with pytest.raises(InputError):
         run(tmp_path / "nowhere", out)
@@ -156,8 +185,30 @@ def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -
     with pytest.raises(InputError, match="other seed"):
         run(data, out, steps=1, seed=5, resume=True)
     (out / "state.pt").write_bytes((out / "state.pt").read_bytes()[:1000])
+    for workers in (1, 2):
+        with pytest.raises(InputError, match="other workers" if workers == 2 else "is damaged"):
+            run(data, out, steps=1, resume=True, workers=workers)
+    with pytest.raises(InputError, match="pause-after must be at least 1"):
+        run(data, tmp_path / "other", pause_after=0)
+    assert not (tmp_path / "other").exists()
+
+
+def test_two_workers_say_what_is_wrong_in_one_line(data: Path, tmp_path: Path) -> None:
+    out = run(data, tmp_path / "run", steps=4, workers=2, pause_after=2)
+    (out / "state.pt").write_bytes((out / "state.pt").read_bytes()[:1000])
     with pytest.raises(InputError, match="is damaged"):
+        run(data, out, steps=4, workers=2, resume=True)
+
+
+def test_a_run_that_died_before_its_first_checkpoint_starts_anew(
+    data: Path, tmp_path: Path
+) -> None:
+    out = run(data, tmp_path / "run", steps=1)
+    (out / "state.pt").unlink()
+    with pytest.raises(InputError, match="no checkpoint to resume"):
         run(data, out, steps=1, resume=True)
+    run(data, out, steps=1)
+    assert load_state(out)["step"] == 1
 
 
 def test_a_metrics_line_cut_off_by_a_crash_is_left_out(tmp_path: Path) -> None:

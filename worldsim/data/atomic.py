@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from worldsim.errors import InputError
 
+LOCK_FILE = ".lock"
 _PREFIX, _SUFFIX = ".", ".tmp"
 
 
@@ -43,6 +47,27 @@ def write_whole(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def locked(folder: Path, doing: str) -> Iterator[None]:
+    """Hold `folder`, made if it is not there, for this process alone.
+
+    Raises InputError where another process is at it, "`doing` FOLDER", or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / LOCK_FILE, "w")
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"another process is {doing} {folder}; wait for it or choose another folder"
+            ) from error
+        yield
 
 
 def sync_folder(folder: Path) -> None:

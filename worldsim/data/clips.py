@@ -51,7 +51,8 @@ class Clips:
     `depth_range_m`: (near, far), 0.5 % of the span outside what the data holds.
 
     Raises InputError for what is no dataset, for fewer episodes than are held out, for episodes of
-    different sizes, for depth that is not finite, and when the cache cannot be written.
+    different sizes, for depth that is not finite, and when the cache is damaged or cannot be
+    written.
     """
 
     def __init__(self, path: Path | str, progress: bool = True, held_out: int = 0) -> None:
@@ -62,13 +63,17 @@ class Clips:
                 "record more"
             )
         self.cache = _cache(self.dataset, progress)
-        facts = json.loads((self.cache / "clips.json").read_text())
-        self.depth_range_m: tuple[float, float] = (facts["near_m"], facts["far_m"])
-        self._frames = np.load(self.cache / "frames.npy", mmap_mode="r")
-        self._depth = np.load(self.cache / "depth.npy", mmap_mode="r")
-        self._actions = np.load(self.cache / "actions.npy", mmap_mode="r")
+        try:
+            facts = json.loads((self.cache / "clips.json").read_text())
+            self.depth_range_m: tuple[float, float] = (facts["near_m"], facts["far_m"])
+            self._frames = np.load(self.cache / "frames.npy", mmap_mode="r")
+            self._depth = np.load(self.cache / "depth.npy", mmap_mode="r")
+            self._actions = np.load(self.cache / "actions.npy", mmap_mode="r")
+            self._mean: NDArray[np.float32] = np.load(self.cache / "mean.npy")
+            starts = np.load(self.cache / "starts.npy")
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{self.cache} is damaged ({error}); delete that folder") from error
         self._held_out = held_out
-        starts = np.load(self.cache / "starts.npy")
         self._starts = starts[: len(starts) - held_out]
         self._windows: dict[int, NDArray[np.int64]] = {}
 
@@ -128,8 +133,7 @@ class Clips:
 
     def mean_frame(self) -> NDArray[np.float32]:
         """The mean of all frames in model space, (4, H, W)."""
-        mean: NDArray[np.float32] = np.load(self.cache / "mean.npy")
-        return mean
+        return self._mean
 
     def _ends(self, frames: int) -> NDArray[np.int64]:
         """Cumulated number of windows up to and with each episode, (E,)."""

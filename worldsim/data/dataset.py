@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from worldsim.data.atomic import is_temporary
-from worldsim.data.store import decode, load_episode, read_bytes
+from worldsim.data.store import decode, read_bytes
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 
@@ -68,7 +68,15 @@ class Dataset:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Episode:
-        return load_episode(self.path / self.entries[index].file)
+        """Episode `index`; InputError where its file is not what was recorded."""
+        entry = self.entries[index]
+        content = read_bytes(self.path / entry.file)
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise InputError(
+                f"episode {index} ({self.path / entry.file}) differs from its SHA-256; "
+                "record it again: delete the file and run the same worldsim simulate"
+            )
+        return decode(content, str(self.path / entry.file))
 
     def __iter__(self) -> Iterator[Episode]:
         return (self[index] for index in range(len(self)))
@@ -147,7 +155,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         )
     try:
         meta = json.loads(read_bytes(path).decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged: {error}") from error
@@ -170,18 +178,21 @@ def read_index(folder: Path) -> list[Entry]:
         )
     *lines, rest = read_bytes(path).split(b"\n")
     if rest or not lines:
-        raise InputError(f"{path} is truncated; run the same worldsim simulate command again")
+        raise InputError(
+            f"{path} is truncated; delete it and run the same worldsim simulate command again"
+        )
     entries = []
     for number, line in enumerate(lines):
         try:
             entry = Entry(**json.loads(line.decode()))
             types = {f.name: str if f.name in ("file", "sha256") else int for f in fields(Entry)}
             fits = all(type(getattr(entry, name)) is kind for name, kind in types.items())
-            if not fits or entry.index != number or entry.file != episode_file(number):
+            fits = fits and entry.index == number and entry.steps > 0 and entry.bytes > 0
+            if not fits or entry.file != episode_file(number):
                 raise ValueError("not the facts of this episode")
             if entry.to_json().encode() != line:
                 raise ValueError("not as worldsim writes it")
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path}, line {number + 1} (episode {number}): {error}") from error
         entries.append(entry)
     return entries

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -17,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from worldsim.data import workers as processes
-from worldsim.data.atomic import is_temporary, unwritable, write_whole
+from worldsim.data.atomic import LOCK_FILE, is_temporary, locked, write_whole
 from worldsim.data.dataset import (
     EPISODES_FOLDER,
     INDEX_FILE,
@@ -34,7 +31,6 @@ from worldsim.data.store import decode, encode, read_bytes
 from worldsim.data.workers import Maker
 from worldsim.errors import InputError
 
-LOCK_FILE = ".lock"
 _PACKAGES = ("worldsim", "numpy", "pybullet")
 
 
@@ -66,7 +62,11 @@ def simulate(
     folder = Path(out)
     _refuse_foreign(folder)
     try:
-        with _locked(folder), processes.started(make_episode, min(workers, episodes)) as pool:
+        with (
+            locked(folder, "recording into"),
+            processes.started(make_episode, min(workers, episodes)) as pool,
+        ):
+            (folder / EPISODES_FOLDER).mkdir(exist_ok=True)
             _remove_drafts(folder)
             listed = _prepare(folder, meta, pool)
             total = max(episodes, len(listed), max(_recorded(folder), default=-1) + 1)
@@ -161,23 +161,6 @@ def _refuse_foreign(folder: Path) -> None:
             f"{folder} holds {sorted(found)[0]} but no {META_FILE}: it is not a worldsim dataset; "
             "choose an empty or new folder"
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        (folder / EPISODES_FOLDER).mkdir(parents=True, exist_ok=True)
-        file = open(folder / LOCK_FILE, "w")
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"another process is recording into {folder}; wait for it or choose another folder"
-            ) from error
-        yield
 
 
 def _prepare(folder: Path, meta: dict[str, Any], pool: ProcessPoolExecutor) -> list[Entry]:

@@ -123,6 +123,12 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"patch {patch_px} px does not divide {height_px} x {width_px} px")
         if width % heads or (width // heads) % 4:
             raise ValueError(f"width {width} / heads {heads} must be a multiple of 4")
+        if layers < 1 or window < 1 or registers < 0:
+            raise ValueError("layers and window must be at least 1, registers at least 0")
+        if len(depth_range_m) != 2 or not 0.0 <= depth_range_m[0] < depth_range_m[1]:
+            raise ValueError(f"depth_range_m must be (near, far) in metres, got {depth_range_m}")
+        if not len(action_mean) == len(action_std) == action_size:
+            raise ValueError(f"{action_size} action channels need as many means and deviations")
         rows, columns = height_px // patch_px, width_px // patch_px
         values = CHANNELS * patch_px**2
         self.head_size = width // heads

@@ -26,8 +26,9 @@ class Simulator:
     Raises InputError where pybullet is not installed, and before a first `reset`.
     """
 
+    _client = -1  # so that close() also works on what __init__ never saw
+
     def __init__(self) -> None:
-        self._client = -1
         self._bullet = load_bullet()
         self._client = self._bullet.connect(self._bullet.DIRECT)
         if self._client < 0:

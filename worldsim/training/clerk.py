@@ -37,7 +37,7 @@ class Clerk:
             worker.device,
         )
         self.probed: dict[str, float] = {}
-        self.peak_flops = job.workers * matmul_flops(worker.precision)
+        self.peak_flops = job.workers * matmul_flops(worker.precision, worker.device)
         config = worker.model.config
         tokens = config.registers + (config.height_px * config.width_px) // config.patch_px**2
         # forward 1, backward 2

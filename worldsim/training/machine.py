@@ -11,28 +11,29 @@ import torch
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "on", "off"]
-_SIZE = 1024
+_SIZE, _GPU_SIZE = 1024, 8192
 
 
-def matmul_flops(dtype: torch.dtype, seconds: float = 0.4) -> float:
+def matmul_flops(dtype: torch.dtype, device: torch.device, seconds: float = 0.4) -> float:
     """Measured FLOP/s of square matrix products in this process: the best of several."""
-    left, right = torch.randn(2, _SIZE, _SIZE).to(dtype)
+    size = _GPU_SIZE if device.type == "cuda" else _SIZE
+    left, right = torch.randn(2, size, size).to(device, dtype)
     best = 0.0
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         begin = time.perf_counter()
-        left @ right
-        best = max(best, 2 * _SIZE**3 / (time.perf_counter() - begin))
+        (left @ right)[0, 0].item()
+        best = max(best, 2 * size**3 / (time.perf_counter() - begin))
     return best
 
 
-def choose_precision(precision: Precision) -> torch.dtype:
+def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     """bfloat16 where its products are at least 1.5 times as fast as float32's."""
     if precision == "float32":
         return torch.float32
     if precision == "bfloat16":
         return torch.bfloat16
-    faster = matmul_flops(torch.bfloat16) / matmul_flops(torch.float32)
+    faster = matmul_flops(torch.bfloat16, device) / matmul_flops(torch.float32, device)
     return torch.bfloat16 if faster >= 1.5 else torch.float32
 
 

@@ -14,6 +14,7 @@ from worldsim.errors import InputError
 from worldsim.models.dit import WorldModel
 
 STATE = "state.pt"
+KEYS = {"model", "optimiser", "average", "step", "elapsed_s", "precision"}
 
 
 def save_model(folder: Path, model: WorldModel, half: bool = False) -> None:
@@ -48,7 +49,9 @@ def load_state(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"nothing to resume in {folder}: {STATE} is missing")
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise InputError(f"{path} is damaged ({error}); start again without --resume") from error
+        raise InputError(f"{path} is damaged ({error}); start again in another --out") from error
+    if not isinstance(state, dict) or set(state) != KEYS:
+        raise InputError(f"{path} is no training state; start again in another --out")
     return state

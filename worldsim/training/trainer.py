@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import ProcessException, spawn
 
+from worldsim.data.atomic import LOCK_FILE, locked, write_whole
 from worldsim.data.clips import Clips
+from worldsim.data.dataset import Dataset
 from worldsim.data.store import save_episode
 from worldsim.errors import InputError
+from worldsim.training.log import METRICS
 from worldsim.training.machine import Compile, Precision, has_compiler
 from worldsim.training.settings import Recipe
 from worldsim.training.state import STATE
-from worldsim.training.worker import Job, work
+from worldsim.training.worker import Diverged, Job, work
 
 RUN = "run.json"
+STARTS = "starts"
 START_FRAMES = 8
 
 
@@ -58,21 +64,29 @@ def train(
 
     `out` becomes a checkpoint folder: config.json, weights (the moving average), starts/, and
     beside them metrics.jsonl, loss.svg, run.json and the state to resume from. With `resume` a run
-    goes on bit by bit where its last checkpoint left it. `pause_after` stops after that many steps.
+    goes on where its last checkpoint left it, bit for bit under a budget of steps (one of minutes
+    hangs on the clock). `pause_after` stops once so many steps are done, to be resumed.
 
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
     if workers < 1:
         raise InputError(f"--workers must be at least 1, got {workers}")
-    held_out = recipe.settings.held_out_episodes
-    clips = Clips(data, progress=progress)
-    if len(clips.dataset) <= held_out:
+    if torch.cuda.is_available() and workers > torch.cuda.device_count():
         raise InputError(
-            f"{data} has {len(clips.dataset)} episodes; {held_out} are held out, so record more"
+            f"--workers {workers} needs as many GPUs; there are {torch.cuda.device_count()}"
         )
+    if pause_after is not None and pause_after < 1:
+        raise InputError(f"--pause-after must be at least 1, got {pause_after}")
+    held_out = recipe.settings.held_out_episodes
+    if (episodes := len(Dataset(data))) <= held_out:
+        raise InputError(f"{data} has {episodes} episodes; {held_out} are held out, so record more")
+    clips = Clips(data, progress=progress)
     clips.windows(recipe.settings.clip_frames)
-    _prepare(recipe, clips, out, budget, resume, workers, seed)
-    with tempfile.TemporaryDirectory() as meeting:
+    compiled = _compiles(compile, budget)
+    options = asdict(budget) | {"workers": workers, "seed": seed}
+    options |= {"precision": precision, "compile": compiled}
+    with locked(out, "training in"), tempfile.TemporaryDirectory() as meeting:
+        _prepare(recipe, clips, out, resume, options)
         job = Job(
             recipe=recipe,
             data=Path(data),
@@ -83,7 +97,7 @@ def train(
             workers=workers,
             seed=seed,
             precision=precision,
-            compile=_compiles(compile, budget),
+            compile=compiled,
             pause_after=pause_after,
             progress=progress,
             meeting=f"file://{meeting}/store",
@@ -106,64 +120,75 @@ def _run(job: Job) -> bool:
     """Run the job's workers; True when Ctrl-C ended them."""
     if job.workers == 1:
         return work(0, job)
-    answers: SimpleQueue[bool] = get_context("spawn").SimpleQueue()
+    answers: SimpleQueue[bool | Exception] = get_context("spawn").SimpleQueue()
     processes = spawn(_answer, (job, answers), nprocs=job.workers, join=False)
-    interrupted = _patiently(processes.join)
-    if answers.empty():
-        return interrupted
-    return interrupted or bool(answers.get())
+    interrupted = False
+    while True:
+        try:
+            if processes.join():
+                break
+        except KeyboardInterrupt:
+            interrupted = True
+            for pid in processes.pids():
+                os.kill(pid, signal.SIGINT)
+        except ProcessException as failure:
+            if interrupted:
+                break
+            answer = None if answers.empty() else answers.get()
+            if isinstance(answer, Exception):
+                raise answer from None
+            raise RuntimeError(f"a training process died: {failure}") from failure
+    return interrupted or (not answers.empty() and answers.get() is True)
 
 
-def _answer(rank: int, job: Job, answers: SimpleQueue[bool]) -> None:
-    stopped = work(rank, job)
+def _answer(rank: int, job: Job, answers: SimpleQueue[bool | Exception]) -> None:
+    """A worker's end or error, told to the process that waits for it."""
+    try:
+        stopped = work(rank, job)
+    except (InputError, Diverged) as error:
+        answers.put(error)
+        raise
     if rank == 0:
         answers.put(stopped)
 
 
-def _patiently(join: Callable[[], bool]) -> bool:
-    """Wait for workers, which write their checkpoint on Ctrl-C; True when one came."""
-    interrupted = False
-    while True:
-        try:
-            if join():
-                return interrupted
-        except KeyboardInterrupt:
-            interrupted = True
-
-
 def _prepare(
-    recipe: Recipe, clips: Clips, out: Path, budget: Budget, resume: bool, workers: int, seed: int
+    recipe: Recipe, clips: Clips, out: Path, resume: bool, options: dict[str, Any]
 ) -> None:
     """Describe the run in `out`, or check that the run to resume is the same."""
-    facts = {
-        "recipe": asdict(recipe),
-        "data": clips.dataset.digest,
-        "workers": workers,
-        "seed": seed,
-        "steps": budget.steps,
-    }
+    facts = {"recipe": asdict(recipe), "data": clips.dataset.digest, **options}
     path = out / RUN
     if resume:
         if not path.is_file() or not (out / STATE).is_file():
-            raise InputError(f"nothing to resume in {out}; start it without --resume")
-        before = json.loads(path.read_text())
+            raise InputError(f"{out} has no checkpoint to resume; start it without --resume")
+        try:
+            before = json.loads(path.read_text())
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged ({error}); start again in another --out"
+            ) from error
         other = [key for key in facts if before.get(key) != facts[key]]
         if other:
             raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
         return
-    if path.exists() or (out / STATE).exists():
+    if (out / STATE).exists():
         raise InputError(f"{out} holds a run already; add --resume or choose another --out")
-    if out.exists() and any(out.iterdir()):
+    # What a run that ended before its first checkpoint leaves behind.
+    early = {RUN, METRICS, STARTS, LOCK_FILE}
+    if out.exists() and not {path.name for path in out.iterdir()} <= early:
         raise InputError(f"{out} is not empty and no run; choose another --out")
-    starts = out / "starts"
+    starts = out / STARTS
+    shutil.rmtree(starts, ignore_errors=True)
     starts.mkdir(parents=True)
+    (out / METRICS).unlink(missing_ok=True)
     try:
         dataset = clips.dataset
         for i in range(len(dataset) - recipe.settings.held_out_episodes, len(dataset)):
             episode = dataset[i]
             start = episode.part(0, min(START_FRAMES - 1, episode.steps))
             save_episode(starts / f"{len(list(starts.iterdir())):03d}.npz", start)
-        path.write_text(json.dumps({**facts, "torch": torch.__version__}, indent=1) + "\n")
+        described = json.dumps({**facts, "torch": torch.__version__}, indent=1)
+        write_whole(path, f"{described}\n".encode())
     except BaseException:
         shutil.rmtree(starts, ignore_errors=True)
         raise

@@ -70,7 +70,7 @@ class Worker:
 
     def _agree(self, wanted: Precision) -> torch.dtype:
         """The precision that rank 0 chooses."""
-        chosen = torch.tensor([float(choose_precision(wanted) == torch.bfloat16)])
+        chosen = torch.tensor([float(choose_precision(wanted, self.device) == torch.bfloat16)])
         if self.job.workers > 1:
             distributed.broadcast(chosen, 0)
         return torch.bfloat16 if chosen.item() else torch.float32
@@ -84,7 +84,7 @@ class Worker:
 
     def draw(self) -> tuple[Clip, torch.Generator]:
         """This step's clips and noise: they hang on seed, step and rank alone, so runs resume."""
-        rng = np.random.default_rng([self.job.seed, self.step, self.rank])
+        rng = np.random.default_rng([self.job.seed, self.step, 1 + self.rank])
         frames, depth_m, actions = self.clips.sample(
             rng, self.settings.clips_per_worker, self.settings.clip_frames
         )
@@ -92,12 +92,16 @@ class Worker:
         noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
         return Clip(values, torch.from_numpy(actions)), noise
 
+    def coin(self) -> np.random.Generator:
+        """What this step decides for all workers alike."""
+        return np.random.default_rng([self.job.seed, self.step, 0])
+
     def learn(self, progress: float) -> float:
         """Gradients of one batch; returns its loss."""
         clip, noise = self.draw()
         task = objective.make_task(clip, self.settings, noise).to(self.device)
         clip = clip.to(self.device)
-        coin = np.random.default_rng([self.job.seed, self.step])
+        coin = self.coin()
         dreams = coin.random() < self.settings.history_chance
         passes = int(coin.integers(1, self.settings.history_passes + 1))
         with torch.autocast(
@@ -124,8 +128,12 @@ class Worker:
             facts = flat[-len(facts) :]
         return float(facts[0]) / self.job.workers, float(facts[1]), bool(facts[2] > 0)
 
+    def clip(self) -> float:
+        """Clip the gradients; their norm before."""
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        return float(norm)
+
     def update(self, progress: float) -> None:
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimiser.step(self.step, progress)
         self.model.zero_grad(set_to_none=True)
         if self.rank == 0:
@@ -221,20 +229,23 @@ def _loop(worker: Worker) -> bool:
             loss = worker.learn(progress)
             worker.elapsed_s = time.monotonic() - begin
             loss, agreed_s, stopped = worker.share(loss)
-            if not np.isfinite(loss):
-                kept = job.out if clerk is not None and clerk.saved_step else "none yet"
-                raise Diverged(
-                    f"the loss is {loss} at step {worker.step}; last good checkpoint: {kept}"
-                    + (f" (step {clerk.saved_step})" if clerk and clerk.saved_step else "")
-                )
+            if not (np.isfinite(loss) and np.isfinite(worker.clip())):
+                return _diverged(worker, clerk, loss)
             worker.update(progress)
             if clerk is not None:
                 clerk.after_step(loss)
-    except Diverged:
+        if clerk is not None:
+            clerk.save()
+        return stopped
+    finally:
         if clerk is not None:
             clerk.diary.close(job.out)
-        raise
-    if clerk is not None:
-        clerk.save()
-        clerk.diary.close(job.out)
-    return stopped
+
+
+def _diverged(worker: Worker, clerk: Clerk | None, loss: float) -> bool:
+    """All workers come here at the same step; rank 0 says so."""
+    if clerk is None:
+        return False
+    wrong = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
+    kept = f"{worker.job.out} (step {clerk.saved_step})" if clerk.saved_step else "none yet"
+    raise Diverged(f"{wrong} at step {worker.step}; last good checkpoint: {kept}")
