@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium
@@ -80,6 +80,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         render_mode: str | None = None,
         size_px: int = 64,
         end_on_success: bool = True,
+        frame_rate_hz: int = 10,
     ) -> None:
         if size_px < 16:
             raise InputError(f"size_px must be at least 16, got {size_px}")
@@ -88,7 +89,8 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.split: Split = split
         self.size_px = size_px
         self.end_on_success = end_on_success
-        self.scene = make_scene(scenario, 0, split, size_px, size_px)
+        self.metadata = {**self.metadata, "render_fps": frame_rate_hz}
+        self.scene = self._make_scene(0)
         self.observation_space, self.action_space = frame_spaces(
             size_px, self.scene.action_spec.size
         )
@@ -107,7 +109,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         super().reset(seed=seed)
         if scene is None:
             scene_seed = int(self.np_random.integers(2**53))
-            scene = make_scene(self.scenario, scene_seed, self.split, self.size_px, self.size_px)
+            scene = self._make_scene(scene_seed)
         self._simulator.reset(scene)
         self.scene = scene
         self._steps = 0
@@ -158,6 +160,10 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
     def close(self) -> None:
         self._simulator.close()
+
+    def _make_scene(self, seed: int) -> Scene:
+        scene = make_scene(self.scenario, seed, self.split, self.size_px, self.size_px)
+        return replace(scene, frame_rate_hz=self.metadata["render_fps"])
 
     def _look(self) -> tuple[Info, Outcome]:
         self._frame, self._depth_m, segmentation = self._simulator.render()

@@ -23,6 +23,8 @@ Labels = NDArray[np.int16]
 
 FOUND_SHARE = 0.3
 """Least share of the pixels a body should show that must show it."""
+SLIVER_SHARE = 0.1
+"""Least share of a body's outline that must show it, whatever stands in front."""
 SMALLEST_PX = 4
 INSIDE_SHARE = 0.6
 """Least share of a blob that must lie within the outline of the body fitted to it."""
@@ -150,7 +152,9 @@ class _Reader:
         inside = np.count_nonzero(whole[window] & outline)
         covered = np.count_nonzero(hidden[window] & outline) if body.moves else 0
         expected = np.count_nonzero(outline) - covered
-        if inside < max(FOUND_SHARE * expected, SMALLEST_PX) or inside < INSIDE_SHARE * shown:
+        # However much hides it, a sliver is not the body: smears beside a pusher look like that.
+        least = max(FOUND_SHARE * expected, SLIVER_SHARE * np.count_nonzero(outline), SMALLEST_PX)
+        if inside < least or inside < INSIDE_SHARE * shown:
             return None
         return _Found(fit.centre_m, whole, min(inside / max(fit.outline.area_px, 1.0), 1.0))
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from worldsim.errors import InputError
+
 
 @dataclass(frozen=True)
 class ActionChannel:
@@ -39,21 +41,21 @@ class ActionSpec:
     def check(self, actions: ArrayLike) -> NDArray[np.float32]:
         """Return actions as float32 of shape (..., size).
 
-        Raises ValueError on what is no real numbers, a wrong last axis, a NaN or infinity, or a
+        Raises InputError on what is no real numbers, a wrong last axis, a NaN or infinity, or a
         value outside [-1, 1].
         """
         names = ", ".join(channel.name for channel in self.channels)
         given = np.asarray(actions)
         if given.dtype.kind not in "fiub":
-            raise ValueError(f"actions ({names}) must be real numbers, got {given.dtype}")
+            raise InputError(f"actions ({names}) must be real numbers, got {given.dtype}")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             values = given.astype(np.float32)
         if values.ndim == 0 or values.shape[-1] != self.size:
-            raise ValueError(f"actions need {self.size} channels ({names}), got {values.shape}")
+            raise InputError(f"actions need {self.size} channels ({names}), got {values.shape}")
         if not np.isfinite(values).all():
-            raise ValueError(f"actions ({names}) hold a NaN or an infinity")
+            raise InputError(f"actions ({names}) hold a NaN or an infinity")
         if np.abs(values).max(initial=0.0) > 1.0 + 1e-6:
-            raise ValueError(
+            raise InputError(
                 f"actions ({names}) must lie in [-1, 1], got {values.min():g} to {values.max():g}"
             )
         return values

@@ -105,9 +105,9 @@ def _rate(probe: Probe) -> float:
 
 def _simulator(episode: Episode) -> list[Probe]:
     simulator = Simulator()
-    simulator.reset(episode.scene)
 
     def step(render: bool) -> None:
+        simulator.reset(episode.scene)
         for action in episode.actions:
             simulator.step(action)
             if render:

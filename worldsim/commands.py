@@ -55,6 +55,7 @@ def simulate(
     workers: int = 2,
     steps: int = 64,
     split: str = "id",
+    frame_rate_hz: int = 10,
 ) -> None:
     """Record episodes of a scenario in the simulator; resumable.
 
@@ -71,6 +72,7 @@ def simulate(
         workers: processes.
         steps: frames an episode, after the first.
         split: id (training ranges), combo (unseen combinations) or ood (outside the ranges).
+        frame_rate_hz: frames and actions a second; must divide the physics rate, 240.
     """
     from worldsim.agents.collect import Collector
     from worldsim.data.simulate import simulate as record
@@ -83,8 +85,9 @@ def simulate(
     _not_negative(seed=seed)
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
-    maker = Collector(scenario, _split(split), seed, steps)
+    maker = Collector(scenario, _split(split), seed, steps, frame_rate_hz)
     meta = {"scenario": scenario, "split": split, "seed": seed, "steps": steps}
+    meta["frame_rate_hz"] = frame_rate_hz
     load_bullet()  # where it is missing, that is said before a folder is made
     dataset = record(maker, meta, episodes, _folder(out), workers)
     print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")

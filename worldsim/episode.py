@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import InputError
+
 if TYPE_CHECKING:
     from worldsim.sim.scene import Scene
 
@@ -31,7 +33,7 @@ class BodyStates:
             value = getattr(self, field.name)
             width = 4 if field.name == "orientation_xyzw" else 3
             if value.shape != (length, bodies, width):
-                raise ValueError(f"{field.name} is {value.shape}, not {(length, bodies, width)}")
+                raise InputError(f"{field.name} is {value.shape}, not {(length, bodies, width)}")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Contacts:
 class Episode:
     """What one rollout saw, did and earned; the same type from the simulator and from a model.
 
-    Raises ValueError where shapes, dtypes or the clock do not fit.
+    Raises InputError where shapes, dtypes or the clock do not fit.
     """
 
     frames: NDArray[np.uint8]  # (T+1, H, W, 3)
@@ -93,12 +95,12 @@ class Episode:
             if value is None and name == "segmentation":
                 continue
             if value.shape != shape or value.dtype != dtype:
-                raise ValueError(
+                raise InputError(
                     f"{name} is {value.dtype} {value.shape}, "
                     f"an episode of {steps} steps needs {np.dtype(dtype)} {shape}"
                 )
         if self.states is not None and len(self.states.position_m) != steps + 1:
-            raise ValueError(f"{len(self.states.position_m)} states for {steps + 1} frames")
+            raise InputError(f"{len(self.states.position_m)} states for {steps + 1} frames")
 
     @property
     def steps(self) -> int:
@@ -107,7 +109,7 @@ class Episode:
     def part(self, start: int, stop: int) -> Episode:
         """Frames start..stop (stop included) and the actions between them."""
         if not 0 <= start < stop <= self.steps:
-            raise ValueError(f"part {start}..{stop} of an episode of {self.steps} steps")
+            raise InputError(f"part {start}..{stop} of an episode of {self.steps} steps")
         frames = slice(start, stop + 1)
         states, contacts = self.states, self.contacts
         if states is not None:

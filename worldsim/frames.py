@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import InputError
+
 CHANNELS = 4
 
 
@@ -16,9 +18,9 @@ def to_model(
     Depth outside `depth_range_m` (near, far) is clipped.
     """
     if frames.dtype != np.uint8 or frames.shape[-1] != 3:
-        raise ValueError(f"frames must be uint8 (..., H, W, 3), got {frames.dtype} {frames.shape}")
+        raise InputError(f"frames must be uint8 (..., H, W, 3), got {frames.dtype} {frames.shape}")
     if depth_m.shape != frames.shape[:-1]:
-        raise ValueError(f"depth {depth_m.shape} does not match frames {frames.shape}")
+        raise InputError(f"depth {depth_m.shape} does not match frames {frames.shape}")
     near_m, far_m = depth_range_m
     values = np.empty((*frames.shape[:-3], CHANNELS, *frames.shape[-3:-1]), np.float32)
     values[..., :3, :, :] = np.moveaxis(frames, -1, -3).astype(np.float32) / 127.5 - 1.0
@@ -32,7 +34,7 @@ def from_model(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """(..., 4, H, W) in [-1, 1] -> RGB uint8 (..., H, W, 3) and depth (..., H, W) in metres."""
     if values.ndim < 3 or values.shape[-3] != CHANNELS:
-        raise ValueError(f"model frames must be (..., {CHANNELS}, H, W), got {values.shape}")
+        raise InputError(f"model frames must be (..., {CHANNELS}, H, W), got {values.shape}")
     near_m, far_m = depth_range_m
     clipped = np.clip(values, -1.0, 1.0)
     colour = np.moveaxis(clipped[..., :3, :, :], -3, -1)

@@ -204,11 +204,21 @@ def test_a_run_that_died_before_its_first_checkpoint_starts_anew(
     data: Path, tmp_path: Path
 ) -> None:
     out = run(data, tmp_path / "run", steps=1)
-    (out / "state.pt").unlink()
+    for name in ("state.pt", "config.json", "diffusion_pytorch_model.safetensors"):
+        (out / name).unlink()
     with pytest.raises(InputError, match="no checkpoint to resume"):
         run(data, out, steps=1, resume=True)
     run(data, out, steps=1)
     assert load_state(out)["step"] == 1
+
+
+def test_a_checkpoint_without_its_state_is_not_written_over(data: Path, tmp_path: Path) -> None:
+    out = run(data, tmp_path / "run", steps=1)
+    (out / "state.pt").unlink()
+    before = sorted(out.rglob("*"))
+    with pytest.raises(InputError, match="not empty and no run"):
+        run(data, out, steps=1)
+    assert sorted(out.rglob("*")) == before
 
 
 def test_a_metrics_line_cut_off_by_a_crash_is_left_out(tmp_path: Path) -> None:

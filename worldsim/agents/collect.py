@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gymnasium
 import numpy as np
@@ -21,16 +21,19 @@ class Collector:
 
     The result depends on the fields and `index` only, not on the process or the order, byte for
     byte. Episodes run on after success; the last step is truncated. A Collector can be pickled.
-    Raises InputError on an unknown scenario or split, a negative seed or no steps.
+    Raises InputError on an unknown scenario or split, a negative seed, no steps or a frame rate
+    that does not divide the physics rate.
     """
 
     scenario: str = "push"
     split: Split = "id"
     seed: int = 0
     steps: int = 64
+    frame_rate_hz: int = 10
 
     def __post_init__(self) -> None:
-        make_scene(self.scenario, self.seed, self.split)
+        scene = make_scene(self.scenario, self.seed, self.split)
+        replace(scene, frame_rate_hz=self.frame_rate_hz)
         if self.steps < 1:
             raise InputError(f"an episode needs at least 1 step, got {self.steps}")
 
@@ -44,6 +47,7 @@ class Collector:
             disable_env_checker=True,
             scenario=self.scenario,
             split=self.split,
+            frame_rate_hz=self.frame_rate_hz,
             end_on_success=False,
         )
         try:

@@ -172,6 +172,12 @@ def _prepare(folder: Path, meta: dict[str, Any], pool: ProcessPoolExecutor) -> l
         write_whole(folder / META_FILE, encode_meta(sealed).encode())
         return []
     stored = read_meta(folder)
+    for package in ("numpy", "pybullet"):  # another version may give other bytes
+        before, now = stored.get("versions", {}).get(package), _versions().get(package)
+        if before is not None and before != now:
+            raise InputError(
+                f"{folder} was recorded with {package} {before}, not {now}; choose another folder"
+            )
     for key, wanted in seal_meta(meta).items():
         if key not in ("versions", "sha256") and stored.get(key) != wanted:
             raise InputError(

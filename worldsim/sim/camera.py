@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import InputError
+
 Float = NDArray[np.float64]
 
 
@@ -70,7 +72,7 @@ class Camera:
     def unproject(self, depth_m: NDArray[np.floating]) -> Float:
         """Depth images (..., H, W) in metres along the view axis -> world points (..., H, W, 3)."""
         if depth_m.shape[-2:] != (self.height_px, self.width_px):
-            raise ValueError(
+            raise InputError(
                 f"depth is {depth_m.shape[-2:]}, the camera {(self.height_px, self.width_px)}"
             )
         points: Float = np.array(self.position_m) + depth_m[..., None] * self.rays

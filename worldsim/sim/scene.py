@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from worldsim.actions import ActionSpec
+from worldsim.errors import InputError
 from worldsim.sim.camera import Camera
 
 Shape = Literal["box", "sphere", "cylinder"]
@@ -97,13 +98,13 @@ class Scene:
 
     def __post_init__(self) -> None:
         if self.frame_rate_hz < 1 or self.physics_rate_hz % self.frame_rate_hz:
-            raise ValueError(
+            raise InputError(
                 f"frame rate {self.frame_rate_hz} Hz does not divide "
                 f"the physics rate {self.physics_rate_hz} Hz"
             )
         names = [body.name for body in self.bodies]
         if len(set(names)) != len(names):
-            raise ValueError(f"body names must differ: {names}")
+            raise InputError(f"body names must differ: {names}")
 
     @property
     def dt_s(self) -> float:
@@ -145,7 +146,7 @@ class Scene:
         values = dict(values)
         schema = values.pop("schema", None)
         if schema != SCHEMA:
-            raise ValueError(f"scene schema {schema!r}, this version reads {SCHEMA}")
+            raise InputError(f"scene schema {schema!r}, this version reads {SCHEMA}")
         values["bodies"] = tuple(Body(**_tuples(body)) for body in values["bodies"])
         values["camera"] = Camera.from_dict(values["camera"])
         values["action_spec"] = ActionSpec.from_dict(values["action_spec"])

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch.multiprocessing.spawn import ProcessException, spawn
 
-from worldsim.data.atomic import LOCK_FILE, locked, write_whole
+from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import Clips
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import save_episode
 from worldsim.errors import InputError
-from worldsim.training.log import METRICS
+from worldsim.training.log import CURVE, METRICS
 from worldsim.training.machine import Compile, Precision, has_compiler
 from worldsim.training.settings import Recipe
 from worldsim.training.state import STATE
@@ -30,6 +30,7 @@ from worldsim.training.worker import Diverged, Job, work
 
 RUN = "run.json"
 STARTS = "starts"
+EARLY = {RUN, METRICS, CURVE, STARTS}
 START_FRAMES = 8
 
 
@@ -83,10 +84,12 @@ def train(
     clips = Clips(data, progress=progress)
     clips.windows(recipe.settings.clip_frames)
     compiled = _compiles(compile, budget)
-    options = asdict(budget) | {"workers": workers, "seed": seed}
-    options |= {"precision": precision, "compile": compiled}
+    facts = {"recipe": asdict(recipe), "data": clips.dataset.digest, **asdict(budget)}
+    facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
+    _refuse(out, resume, facts)
     with locked(out, "training in"), tempfile.TemporaryDirectory() as meeting:
-        _prepare(recipe, clips, out, resume, options)
+        if not resume:
+            _prepare(out, clips.dataset, held_out, facts)
         job = Job(
             recipe=recipe,
             data=Path(data),
@@ -152,43 +155,38 @@ def _answer(rank: int, job: Job, answers: SimpleQueue[bool | Exception]) -> None
         answers.put(stopped)
 
 
-def _prepare(
-    recipe: Recipe, clips: Clips, out: Path, resume: bool, options: dict[str, Any]
-) -> None:
-    """Describe the run in `out`, or check that the run to resume is the same."""
-    facts = {"recipe": asdict(recipe), "data": clips.dataset.digest, **options}
+def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
+    """Raise InputError where `out` is no place for this run."""
     path = out / RUN
-    if resume:
-        if not path.is_file() or not (out / STATE).is_file():
-            raise InputError(f"{out} has no checkpoint to resume; start it without --resume")
-        try:
-            before = json.loads(path.read_text())
-        except ValueError as error:
-            raise InputError(
-                f"{path} is damaged ({error}); start again in another --out"
-            ) from error
-        other = [key for key in facts if before.get(key) != facts[key]]
-        if other:
-            raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
+    if not resume:
+        if (out / STATE).exists():
+            raise InputError(f"{out} holds a run already; add --resume or choose another --out")
+        # What a run that ended before its first checkpoint leaves behind may go.
+        found = {path.name for path in out.iterdir()} if out.exists() else set()
+        if not {name for name in found if not name.startswith(".")} <= EARLY:
+            raise InputError(f"{out} is not empty and no run; choose another --out")
         return
-    if (out / STATE).exists():
-        raise InputError(f"{out} holds a run already; add --resume or choose another --out")
-    # What a run that ended before its first checkpoint leaves behind.
-    early = {RUN, METRICS, STARTS, LOCK_FILE}
-    if out.exists() and not {path.name for path in out.iterdir()} <= early:
-        raise InputError(f"{out} is not empty and no run; choose another --out")
+    if not path.is_file() or not (out / STATE).is_file():
+        raise InputError(f"{out} has no checkpoint to resume; start it without --resume")
+    try:
+        before = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}); use another --out") from error
+    other = [key for key in facts if before.get(key) != facts[key]]
+    if other:
+        raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
+
+
+def _prepare(out: Path, dataset: Dataset, held_out: int, facts: dict[str, Any]) -> None:
+    """Describe a new run in `out` and put its start episodes there, from those held out."""
     starts = out / STARTS
     shutil.rmtree(starts, ignore_errors=True)
     starts.mkdir(parents=True)
-    (out / METRICS).unlink(missing_ok=True)
-    try:
-        dataset = clips.dataset
-        for i in range(len(dataset) - recipe.settings.held_out_episodes, len(dataset)):
-            episode = dataset[i]
-            start = episode.part(0, min(START_FRAMES - 1, episode.steps))
-            save_episode(starts / f"{len(list(starts.iterdir())):03d}.npz", start)
-        described = json.dumps({**facts, "torch": torch.__version__}, indent=1)
-        write_whole(path, f"{described}\n".encode())
-    except BaseException:
-        shutil.rmtree(starts, ignore_errors=True)
-        raise
+    for name in (METRICS, CURVE):
+        (out / name).unlink(missing_ok=True)
+    for number, index in enumerate(range(len(dataset) - held_out, len(dataset))):
+        episode = dataset[index]
+        start = episode.part(0, min(START_FRAMES - 1, episode.steps))
+        save_episode(starts / f"{number:03d}.npz", start)
+    described = json.dumps({**facts, "torch": torch.__version__}, indent=1)
+    write_whole(out / RUN, f"{described}\n".encode())
