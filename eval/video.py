@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.quiet import silent_stderr
 
 Image = NDArray[np.uint8]
 Frames = NDArray[np.uint8]
@@ -47,7 +45,7 @@ def write_video(path: Path, frames: Frames, frame_rate_hz: float, least_px: int 
     # OpenCV says nothing of a full disk; written elsewhere first, the film appears whole.
     with tempfile.TemporaryDirectory() as scratch:
         draft = Path(scratch) / "film.webm"
-        with _silent_stderr():
+        with silent_stderr():
             writer = cv2.VideoWriter(str(draft), code, float(frame_rate_hz), (width, height))
         if not writer.isOpened():
             raise InputError("this OpenCV can not write VP9; install opencv-python-headless")
@@ -59,20 +57,6 @@ def write_video(path: Path, frames: Frames, frame_rate_hz: float, least_px: int 
             writer.release()
         write_whole(path, draft.read_bytes())
     return path
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: OpenCV warns of a tag that WebM does not use."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def side_by_side(
