@@ -40,9 +40,10 @@ class Clerk:
         self.peak_flops = job.workers * matmul_flops(worker.precision, worker.device)
         config = worker.model.config
         tokens = config.registers + (config.height_px * config.width_px) // config.patch_px**2
-        # forward 1, backward 2
-        self.frame_flops = 3 * flops_per_frame(worker.model, tokens)
-        self.noted_at, self.noted_s = worker.step, worker.elapsed_s
+        settings = worker.settings
+        self.step_frames = job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
+        self.pass_flops = self.step_frames * flops_per_frame(worker.model, tokens)
+        self.noted_at, self.noted_s, self.noted_passes = worker.step, worker.elapsed_s, 0
 
     def after_step(self, loss: float) -> None:
         worker = self.worker
@@ -55,10 +56,10 @@ class Clerk:
     def note(self) -> None:
         worker, job = self.worker, self.worker.job
         steps = worker.step - self.noted_at
-        settings = worker.settings
-        frames = steps * job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
-        rate = frames / max(worker.elapsed_s - self.noted_s, 1e-9)
-        share = rate * self.frame_flops / self.peak_flops
+        seconds = max(worker.elapsed_s - self.noted_s, 1e-9)
+        rate = steps * self.step_frames / seconds
+        flops = (worker.passes - self.noted_passes) * self.pass_flops
+        share = flops / seconds / self.peak_flops
         entry = {
             "step": worker.step,
             "elapsed_s": round(worker.elapsed_s, 2),
@@ -74,7 +75,8 @@ class Clerk:
             text += f" | one-step {self.probed['one_step_ratio']:.2f}"
             text += f" shuffle {self.probed['shuffle_ratio']:.1f}"
         self.diary.show(done, text)
-        self.losses, self.noted_at, self.noted_s = [], worker.step, worker.elapsed_s
+        self.noted_at, self.noted_s = worker.step, worker.elapsed_s
+        self.noted_passes, self.losses = worker.passes, []
 
     def save(self) -> None:
         worker = self.worker

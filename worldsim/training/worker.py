@@ -54,6 +54,7 @@ class Worker:
         self.device = torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
         self.clips = Clips(job.data, progress=False, held_out=self.settings.held_out_episodes)
         self.step, self.elapsed_s, self.stop = 0, 0.0, False
+        self.passes = 0  # over one batch, in units of a forward pass
         torch.manual_seed(job.seed)
         self.model = build(job.recipe, self.clips).to(self.device).train()
         self.optimiser = Optimiser(self.model, self.settings)
@@ -107,7 +108,9 @@ class Worker:
         with torch.autocast(
             self.device.type, self.precision, enabled=self.precision != torch.float32
         ):
+            self.passes += 3  # forward 1, backward 2
             if dreams and progress >= self.settings.history_from_progress:
+                self.passes += passes
                 previous = objective.own_history(self.network, clip, passes)
                 task = replace(task, previous=previous)
             loss = objective.loss(self.network, clip, task)
