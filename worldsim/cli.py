@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done; 1 it went wrong on the way (a loss that is no number); 2 what was asked for does not
     fit; 130 stopped by Ctrl-C. All but 0 say why in one line on stderr.
     """
+    # Frames are small: a second thread in a process waits more than it works.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or bool(os.environ.get("WORLDSIM_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
