@@ -74,7 +74,7 @@ def draw_curve(entries: list[dict[str, Any]], path: Path) -> None:
     last = max(float(values[:, 0].max()) for values in drawn)
     low = np.floor(np.log10(min(values[:, 1].min() for values in drawn)))
     high = np.ceil(np.log10(max(values[:, 1].max() for values in drawn)) + 1e-9)
-    wide, tall = _WIDTH - _LEFT - 16, _HEIGHT - _BOTTOM - _TOP
+    wide, tall = _WIDTH - _LEFT - 28, _HEIGHT - _BOTTOM - _TOP
 
     def place(step: float, value: float) -> tuple[float, float]:
         share = (np.log10(value) - low) / max(high - low, 1)
