@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,18 +58,23 @@ def rerender(simulator: Simulator) -> Rerender:
             )
             simulator.reset(replace(scene, bodies=bodies))
             images.append(simulator.render())
-        frames, depth_m, segmentation = (np.stack(column) for column in zip(*images, strict=True))
-        return replace(
-            episode,
-            frames=frames,
-            depth_m=depth_m,
-            segmentation=segmentation,
-            states=None,
-            contacts=None,
-            source="planted",
-        )
+        return planted(episode, images)
 
     return render
+
+
+def planted(episode: Episode, images: list[tuple[Any, Any, Any]]) -> Episode:
+    """The episode with other images (RGB, depth, segmentation) and no truth of its own."""
+    frames, depth_m, segmentation = (np.stack(column) for column in zip(*images, strict=True))
+    return replace(
+        episode,
+        frames=frames,
+        depth_m=depth_m,
+        segmentation=segmentation,
+        states=None,
+        contacts=None,
+        source="planted",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -81,16 +87,6 @@ def resimulate(simulator: Simulator) -> Resimulate:
         for action in actions:
             simulator.step(action)
             images.append(simulator.render())
-        frames, depth_m, segmentation = (np.stack(column) for column in zip(*images, strict=True))
-        return replace(
-            episode,
-            frames=frames,
-            depth_m=depth_m,
-            segmentation=segmentation,
-            actions=actions,
-            states=None,
-            contacts=None,
-            source="planted",
-        )
+        return replace(planted(episode, images), actions=actions)
 
     return run

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
@@ -133,7 +134,8 @@ def _run(job: Job) -> bool:
         except KeyboardInterrupt:
             interrupted = True
             for pid in processes.pids():
-                os.kill(pid, signal.SIGINT)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
         except ProcessException as failure:
             if interrupted:
                 break
