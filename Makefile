@@ -1,4 +1,4 @@
-# make demo | test | check | setup | clean
+# make demo | test | check | docs | setup | clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test check setup clean
+.PHONY: demo test check docs setup clean
 demo: setup
 	$(BIN)/worldsim demo
 
@@ -19,6 +19,9 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: setup
+	$(BIN)/python -m worldsim.catalogue docs/scenarios.md
 
 setup: $(INSTALLED)
 

@@ -8,15 +8,34 @@ from __future__ import annotations
 
 import gymnasium
 
+from worldsim.sim.scenarios import SCENARIOS
+from worldsim.sim.scenarios.scenario import Scenario
+
 MAX_EPISODE_STEPS = 100
-ENTRY_POINTS = {
-    "worldsim/Push-v0": "worldsim.envs.simulator_env:SimulatorEnv",
-    "worldsim/Push-WM-v0": "worldsim.envs.world_model_env:WorldModelEnv",
-}
 
 
 def register_envs() -> None:
     """Make the ids known to `gymnasium.make`; does nothing where they are known already."""
-    for env_id, entry_point in ENTRY_POINTS.items():
+    for scenario in SCENARIOS.values():
+        register_scenario_envs(scenario)
+
+
+def register_scenario_envs(scenario: Scenario) -> None:
+    """Make the ids of a scenario's simulator and of its model known."""
+    twins = (
+        (scenario.env_id, "worldsim.envs.simulator_env:SimulatorEnv"),
+        (scenario.model_id, "worldsim.envs.world_model_env:WorldModelEnv"),
+    )
+    for env_id, entry_point in twins:
         if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point=entry_point, max_episode_steps=MAX_EPISODE_STEPS)
+            gymnasium.register(
+                env_id,
+                entry_point=entry_point,
+                kwargs={"scenario": scenario.name},
+                max_episode_steps=MAX_EPISODE_STEPS,
+            )
+
+
+def env_ids() -> list[str]:
+    """The ids of all worldsim environments."""
+    return [name for s in SCENARIOS.values() for name in (s.env_id, s.model_id)]

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError
-from worldsim.sim.scenarios import make_scene
+from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene, Split
 from worldsim.sim.simulator import Simulator
 
 from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
-from .tasks import Outcome, find_task
 
 Info = dict[str, Any]
 
@@ -37,17 +36,19 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         The camera's frame, uint8 (H, W, 3), H = W = `size_px`.
     Action
         float32 (A,) in [-1, 1]; `scene.action_spec` names the channels and what a full deflection
-        is worth. In Push: the pusher's velocity along x and y. It holds for one frame (0.1 s).
+        is worth, its scenario's file in `worldsim.sim.scenarios` what it does. In Push: the
+        pusher's velocity along x and y. It holds for one frame.
         A NaN, a value outside [-1, 1] or a wrong shape raises InputError and changes nothing.
     Reward
-        That of `worldsim.envs.tasks` on the engine's positions. In Push: minus the horizontal
-        distance of the box to the goal in metres, plus 1 while its centre is inside the goal disc.
+        That of the scenario's task on the engine's states: minus what separates the scene from
+        success in metres, plus 1 while it succeeds, minus 1 where it has failed. In Push: the
+        horizontal distance of the box to the goal, and 1 while its centre is inside the goal disc.
     Start
         A scene drawn from `np_random`, so a seed always gives the same scene, or
         `options={"scene": scene}`. The scene that runs is `scene`.
     End
-        `terminated` on success, unless `end_on_success` is False; `gymnasium.make` truncates
-        after 100 steps.
+        `terminated` on success or failure, unless `end_on_success` is False; `gymnasium.make`
+        truncates after 100 steps.
     Info
         The same keys, shapes and dtypes from reset and step, N bodies in scene order, C = 16:
 
@@ -66,6 +67,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         body_found                 bool (N,)           always True here; see WorldModelEnv
         distance_m                 float               what still separates the scene from success
         success                    bool                the task's goal holds in this frame
+        failed                     bool                it can no longer be reached
         steps                      int                 steps since reset
         =========================  ==================  ============================================
     """
@@ -80,21 +82,22 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         render_mode: str | None = None,
         size_px: int = 64,
         end_on_success: bool = True,
-        frame_rate_hz: int = 10,
+        frame_rate_hz: int | None = None,
     ) -> None:
         if size_px < 16:
             raise InputError(f"size_px must be at least 16, got {size_px}")
         self.render_mode = check_render_mode(render_mode)
-        self.scenario = scenario
+        self._scenario = find_scenario(scenario)
+        self.scenario = self._scenario.name
         self.split: Split = split
         self.size_px = size_px
         self.end_on_success = end_on_success
-        self.metadata = {**self.metadata, "render_fps": frame_rate_hz}
+        self._frame_rate_hz = frame_rate_hz
         self.scene = self._make_scene(0)
+        self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
         self.observation_space, self.action_space = frame_spaces(
             size_px, self.scene.action_spec.size
         )
-        self._task = find_task(scenario)
         self._simulator = Simulator()
         self._steps = -1
 
@@ -125,7 +128,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._simulator.step(check_action(self.scene.action_spec, action))
         self._steps += 1
         info, outcome = self._look()
-        terminated = outcome.success and self.end_on_success
+        terminated = (outcome.success or outcome.failed) and self.end_on_success
         return self._frame.copy(), outcome.reward, terminated, False, info
 
     def render(self) -> NDArray[Any] | None:
@@ -162,13 +165,16 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._simulator.close()
 
     def _make_scene(self, seed: int) -> Scene:
-        scene = make_scene(self.scenario, seed, self.split, self.size_px, self.size_px)
-        return replace(scene, frame_rate_hz=self.metadata["render_fps"])
+        scene = self._scenario.make_scene(seed, self.split, self.size_px, self.size_px)
+        if self._frame_rate_hz is None:
+            return scene
+        return replace(scene, frame_rate_hz=self._frame_rate_hz)
 
     def _look(self) -> tuple[Info, Outcome]:
         self._frame, self._depth_m, segmentation = self._simulator.render()
         state = self._simulator.state()
-        outcome = self._task(self.scene, state["position_m"])
+        moment = Moment(state["position_m"], state["orientation_xyzw"], state["velocity_m_s"])
+        outcome = self._scenario.task(self.scene, moment)
         info = {
             "depth_m": self._depth_m.copy(),
             "segmentation": segmentation,
@@ -177,6 +183,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             "body_found": np.ones(len(self.scene.bodies), np.bool_),
             "distance_m": outcome.distance_m,
             "success": outcome.success,
+            "failed": outcome.failed,
             "steps": self._steps,
         }
         return info, outcome

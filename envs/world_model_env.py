@@ -16,15 +16,15 @@ from worldsim.eval.perception import read
 from worldsim.frames import from_model, to_model
 from worldsim.models.load import load
 from worldsim.models.stepper import Snapshot, Stepper
+from worldsim.sim.contacts import CAPACITY
+from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene
 
 from .belief import Belief
 from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
 from .start import OPTIONS, Start, load_starts, start_of
-from .tasks import Outcome, find_task
 
 Info = dict[str, Any]
-CONTACT_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -68,24 +68,32 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     Randomness
         All from `np_random`. With `passes=1` the model draws no noise after reset.
 
-    `passes` is the number of denoising passes a frame; `checkpoint` a name or a folder.
+    `passes` is the number of denoising passes a frame; `checkpoint` the name or folder of a model,
+    or None for the one of the scenario (push) that ships with worldsim.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
 
     def __init__(
         self,
-        checkpoint: str = "push-64",
+        checkpoint: str | None = None,
         passes: int = 1,
         render_mode: str | None = None,
         size_px: int = 64,
         end_on_success: bool = True,
+        scenario: str | None = None,
     ) -> None:
         self.render_mode = check_render_mode(render_mode)
         if not isinstance(passes, int) or passes < 1:
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
-        folder = checkpoints.find(checkpoint)
+        folder = checkpoints.find(checkpoint or f"{scenario or 'push'}-64")
         model = load(folder)
+        self._scenario = find_scenario(str(model.config.scenario))
+        if scenario is not None and find_scenario(scenario) is not self._scenario:
+            raise InputError(
+                f"checkpoint {folder.name!r} is a model of {self._scenario.name!r}, "
+                f"not of {scenario!r}"
+            )
         height_px, width_px = int(model.config.height_px), int(model.config.width_px)
         if (height_px, width_px) != (size_px, size_px):
             raise InputError(
@@ -102,7 +110,6 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.observation_space, self.action_space = frame_spaces(
             size_px, int(model.config.action_size)
         )
-        self._task = find_task(str(model.config.scenario))
         self._stepper = Stepper(model, passes=passes)
         self._torch_generator = torch.Generator()
         self._steps = -1
@@ -134,7 +141,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._look()
         self._steps += 1
         outcome = self._outcome()
-        terminated = outcome.success and self.end_on_success
+        terminated = (outcome.success or outcome.failed) and self.end_on_success
         return self._frame.copy(), outcome.reward, terminated, False, self._info(outcome)
 
     def render(self) -> NDArray[Any] | None:
@@ -198,7 +205,13 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._belief.update(reading.position_m[0], reading.found[0])
 
     def _outcome(self) -> Outcome:
-        return self._task(self.scene, self._belief.position_m)
+        belief = self._belief
+        moment = Moment(belief.position_m, self._orientation_xyzw(), belief.velocity_m_s)
+        return self._scenario.task(self.scene, moment)
+
+    def _orientation_xyzw(self) -> NDArray[np.float64]:
+        """The scene's own: orientations are not read off frames."""
+        return np.array([body.orientation_xyzw for body in self.scene.bodies])
 
     def _info(self, outcome: Outcome) -> Info:
         bodies = len(self.scene.bodies)
@@ -206,16 +219,17 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             "depth_m": self._depth_m.copy(),
             "segmentation": self._segmentation.copy(),
             "position_m": self._belief.position_m.copy(),
-            "orientation_xyzw": np.array([body.orientation_xyzw for body in self.scene.bodies]),
+            "orientation_xyzw": self._orientation_xyzw(),
             "velocity_m_s": self._belief.velocity_m_s.copy(),
             "angular_velocity_rad_s": np.zeros((bodies, 3)),
             "contact_count": np.array(0, np.int32),
-            "contact_bodies": np.full((CONTACT_ROWS, 2), -1, np.int32),
-            "contact_point_m": np.zeros((CONTACT_ROWS, 3)),
-            "contact_normal": np.zeros((CONTACT_ROWS, 3)),
-            "contact_impulse_n_s": np.zeros(CONTACT_ROWS),
+            "contact_bodies": np.full((CAPACITY, 2), -1, np.int32),
+            "contact_point_m": np.zeros((CAPACITY, 3)),
+            "contact_normal": np.zeros((CAPACITY, 3)),
+            "contact_impulse_n_s": np.zeros(CAPACITY),
             "body_found": self._belief.found.copy(),
             "distance_m": outcome.distance_m,
             "success": outcome.success,
+            "failed": outcome.failed,
             "steps": self._steps,
         }

@@ -84,7 +84,7 @@ def fit_upright(body: Body, camera: Camera, points_m: Float, blob: Bool, hidden:
         on_top = height > np.quantile(height, 0.85) - TOP_BAND * body.height_m
         level_m = float(np.median(height[on_top])) - 0.5 * body.height_m
     seen_m = points_m[on_top, :2]
-    yaw_rad = _yaw(seen_m) if body.shape == "box" else 0.0
+    yaw_rad = _yaw(seen_m) if body.shape in ("box", "mesh") else 0.0
     centre = np.array([*seen_m.mean(0), level_m])
     seen_px = _centroid(blob)
     drawn = outline(body, centre, camera, yaw_rad)

@@ -68,7 +68,7 @@ def _surface(body: Body, position_m: Float, camera: Camera, yaw_rad: float) -> F
             [0.0, 0.0, 1.0],
         ]
     )
-    if body.shape == "box":
+    if body.shape in ("box", "mesh"):  # a mesh counts as the box round it
         corners: Float = position_m + (_CORNERS * np.array(body.size_m)) @ turn
         return corners
     half = np.array([0.0, 0.0, 0.5 * body.height_m])

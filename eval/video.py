@@ -27,6 +27,7 @@ QUIET_LEVELS = 6
 """Differences up to this many grey levels stay black: noise to the eye, and costly to encode."""
 PAPER = (24, 26, 30)
 INK = (236, 238, 242)
+FILMED = 10
 HOLD_FRAMES = 5
 """The last frame of an episode stays for this long before the next begins."""
 
@@ -59,6 +60,13 @@ def write_video(path: Path, frames: Frames, frame_rate_hz: float, least_px: int 
     return path
 
 
+def film_of(episodes: Sequence[Episode], path: Path) -> Path:
+    """Write a film of the first episodes, at most FILMED, one after the other."""
+    filmed = episodes[:FILMED]
+    frames = np.concatenate([episode.frames for episode in filmed])
+    return write_video(path, frames, filmed[0].scene.frame_rate_hz)
+
+
 def side_by_side(
     generated: Sequence[Episode], reference: Sequence[Episode], start_frames: int = 1
 ) -> Frames:
@@ -88,12 +96,12 @@ def contact_sheet(
     sheet = _paper(height, left + len(at) * (tile[1] + GAP_PX))
     for row, (name, images) in enumerate(zip(("truth", "model", "error"), rows, strict=True)):
         y = top + row * (tile[0] + GAP_PX)
-        _write(sheet, name, (12, y + tile[0] // 2), 0.55)
+        write(sheet, name, (12, y + tile[0] // 2), 0.55)
         for column, image in enumerate(images):
             x = left + column * (tile[1] + GAP_PX)
             sheet[y : y + tile[0], x : x + tile[1]] = _fitted(image, tile[0], tile[1])
     for column, t in enumerate(at):
-        _write(sheet, _step(int(t), start_frames), (left + column * (tile[1] + GAP_PX), 22), 0.5)
+        write(sheet, _step(int(t), start_frames), (left + column * (tile[1] + GAP_PX), 22), 0.5)
     return sheet
 
 
@@ -126,9 +134,9 @@ def _frame(panels: Sequence[Image], step: str, title: str) -> Image:
     for k, (name, panel) in enumerate(zip(("truth", "model", "error"), panels, strict=True)):
         left = GAP_PX + k * (width + GAP_PX)
         canvas[BAR_PX : BAR_PX + height, left : left + width] = _fitted(panel, height, width)
-        _write(canvas, name, (left + 4, 27), 0.7)
-    _write(canvas, title, (GAP_PX + width + 100, 26), 0.5)
-    _write(canvas, step, (canvas.shape[1] - 120, 27), 0.7)
+        write(canvas, name, (left + 4, 27), 0.7)
+    write(canvas, title, (GAP_PX + width + 100, 26), 0.5)
+    write(canvas, step, (canvas.shape[1] - 120, 27), 0.7)
     return canvas
 
 
@@ -147,5 +155,12 @@ def _paper(height: int, width: int) -> Image:
     return np.broadcast_to(np.array(PAPER, np.uint8), even).copy()
 
 
-def _write(canvas: Image, text: str, at: tuple[int, int], size: float) -> None:
-    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
+def write(
+    canvas: Image,
+    text: str,
+    at: tuple[int, int],
+    size: float,
+    ink: tuple[int, int, int] = INK,
+) -> None:
+    """Put a line of text on the canvas, from `at` (x, y), the left end of its base line."""
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, ink, 1, cv2.LINE_AA)

@@ -48,6 +48,30 @@ BAD = [
     ("simulate push --out x --steps 0", "--steps must be at least 1"),
     ("simulate push --out x --seed -3", "--seed must be 0 or more"),
     ("simulate push --out x --split odd", "did you mean ood?"),
+    ("simulate nowhere:bowl --out x", "cannot import 'nowhere'"),
+    ("simulate push --out x --size-px 8", "--size-px must be at least 16"),
+    ("simulate push --out x --vide", "did you mean --video"),
+    ("gallery --out x.jpg", "PNG"),
+    ("gallery --out x.png --scenarios push posh", "did you mean push?"),
+    ("gallery --out x.png --size-px 0", "--size-px must be at least 16"),
+    ("gallery --out x.png --size-px 8", "--size-px must be at least 16"),
+    ("gallery --out x.png --size-px 5000", "--size-px must be at most 1024"),
+    ("gallery --out x.png --seed -1", "--seed must be 0 or more"),
+    ("gallery --out x.png --scenario push", "did you mean --scenarios"),
+    ("scenarios posh", "did you mean push?"),
+    ("scenarios nowhere:push", "cannot import 'nowhere'"),
+    ("scenarios push --solve 0", "--solve must be at least 1"),
+    ("scenarios push --solve some", "invalid literal"),
+    ("scenarios push --solve 3 --workers 0", "--workers must be at least 1"),
+    ("scenarios push --solve 3 --workers 1000000", "--workers must be at most"),
+    ("rollout --env nowhere:worldsim/Bowl-v0 --out x", "cannot import 'nowhere'"),
+    ("simulate push --out x --mesh nowhere.obj", "nowhere.obj: no such file"),
+    (f"simulate push --out x --mesh {ROOT}/README.md", "ends in .glb, .obj, .off, .ply, .stl"),
+    (f"simulate push --out x --mesh {ROOT}", "ends in .glb"),
+    ("simulate push --out x --mesh x.obj --mesh-scale 0", "--mesh-scale must be above 0"),
+    ("simulate push --out x --mesh x.obj --mesh-scale nan", "--mesh-scale must be above 0"),
+    ("simulate push --out x --mesh x.obj --mesh-scale 11", "at most 10, got 11"),
+    ("simulate push --out x --mesh-scale 2", "--mesh-scale needs --mesh"),
     ("verify nowhere", "nowhere"),
     ("verify .", "dataset.json"),
     ("train tinny --data x --out y", "did you mean tiny?"),
@@ -107,6 +131,28 @@ def test_out_must_not_be_a_file(
     assert (empty_folder / "file").read_text() == "mine"
     code, err = run(f"{line}/below", capsys)
     assert code == 2 and "cannot write in" in err
+
+
+def test_a_picture_must_not_be_a_folder(
+    capsys: pytest.CaptureFixture[str], empty_folder: Path
+) -> None:
+    (empty_folder / "mine.png").mkdir()
+    code, err = run("gallery --out mine.png", capsys)
+    assert code == 2 and "--out mine.png is a folder" in err
+    (empty_folder / "file").write_text("mine")
+    code, err = run("gallery --out file/below.png", capsys)
+    assert code == 2 and "cannot write in" in err
+
+
+def test_a_mesh_with_a_hole_is_refused_before_a_folder_is_made(
+    capsys: pytest.CaptureFixture[str], empty_folder: Path
+) -> None:
+    corners = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
+    (empty_folder / "tent.obj").write_text(f"{corners}f 1 2 4\nf 2 3 4\nf 3 1 4\n")
+    code, err = run("simulate push --out x --mesh tent.obj", capsys)
+    assert code == 2 and err.count("\n") == 1
+    assert err.startswith("worldsim: tent.obj: it is not closed: 3 edges")
+    assert [path.name for path in empty_folder.iterdir()] == ["tent.obj"]
 
 
 def test_recordings_are_not_mixed_with_other_files(

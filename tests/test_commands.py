@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
@@ -16,6 +18,8 @@ from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
 from worldsim.episode import Episode
 from worldsim.eval.score import Report
+from worldsim.sim.scenarios import SCENARIOS, Outcome
+from worldsim.sim.scenarios.push import PUSH
 
 REPORT_FILES = {"report.json", "report.html", "side_by_side.webm", "contact_sheet.png"}
 
@@ -143,6 +147,39 @@ def test_rollout_writes_episodes_summary_and_video(
         assert episode.steps == row["steps"] and episode.source == summary["source"]
         assert episode.rewards.sum() == pytest.approx(row["return"])
         assert bool(episode.terminated[-1]) == row["success"]
+
+
+def test_an_end_in_failure_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = replace(PUSH, task=lambda scene, moment: Outcome.of(1.0, success=False, failed=True))
+    monkeypatch.setitem(SCENARIOS, "push", lost)
+    assert cli.main(f"rollout --policy zero --episodes 1 --out {tmp_path}".split()) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert load_episode(tmp_path / "episode_000.npz").terminated[-1]
+    assert summary["success_rate"] == 0.0 and summary["mean_steps"] == 1.0
+
+
+def test_a_film_of_a_recording_is_no_part_of_it(tmp_path: Path) -> None:
+    plain, filmed = tmp_path / "plain", tmp_path / "filmed"
+    line = "simulate push --steps 6 --workers 1 --seed 3 --out"
+    assert cli.main(f"{line} {plain} --episodes 3".split()) == 0
+    assert cli.main(f"{line} {filmed} --episodes 2 --video".split()) == 0
+    film = filmed / "episodes.webm"
+    assert film.stat().st_size > 1000
+    before = film.read_bytes()
+    assert cli.main(f"{line} {filmed} --episodes 3".split()) == 0  # goes on beside the film
+    assert film.read_bytes() == before
+    assert Dataset(filmed).digest == Dataset(plain).digest and not Dataset(filmed).verify()
+    assert not (plain / film.name).exists()
+    assert frames_of(film) == 2 * 7
+    assert cli.main(f"{line} {filmed} --episodes 3 --video".split()) == 0
+    assert frames_of(film) == 3 * 7
+
+
+def frames_of(film: Path) -> int:
+    reader, count = cv2.VideoCapture(str(film)), 0
+    while reader.read()[0]:
+        count += 1
+    return count
 
 
 def test_verify_names_the_damaged_episode(

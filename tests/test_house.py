@@ -90,9 +90,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("eval/suite.py", "import worldsim.models.dit"),
         ("eval/suite.py", "import torch"),
-        ("agents/rollout.py", "import worldsim.envs.tasks"),
+        ("agents/rollout.py", "import worldsim.envs.belief"),
         ("data/store.py", "import worldsim.training.trainer"),
-        ("envs/tasks.py", "import pybullet"),
+        ("envs/belief.py", "import pybullet"),
         ("errors.py", "import worldsim.episode"),
     ],
 )

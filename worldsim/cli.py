@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"worldsim {worldsim.__version__}")
         return 0
     try:
+        if os.getcwd() not in sys.path:  # for scenarios named "module:name"; last, to hide nothing
+            sys.path.append(os.getcwd())
         command = _parse(arguments)
         if command is not None:
             command()
@@ -95,7 +97,7 @@ def _parse(arguments: list[str]) -> Callable[[], None] | None:
 def _check_options(command: str, arguments: list[str]) -> None:
     parameters = inspect.signature(COMMANDS[command]).parameters.values()
     known = {f"--{parameter.name.replace('_', '-')}" for parameter in parameters}
-    hidden = {"--help", "--no-resume"}
+    hidden = {"--help", "--no-resume", "--no-video"}
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")
         if option.startswith("--") and option not in known | hidden:

@@ -5,19 +5,16 @@ What a command needs is imported when it runs, so that `worldsim --help` answers
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal
 
 from tyro.conf import Positional
 
+from worldsim import arguments
 from worldsim.errors import InputError, unknown
-from worldsim.sim.scene import Split
-
-MOST_EPISODES = 1_000_000  # their files are named with six digits
-MOST_WORKERS = 256
+from worldsim.showcase import gallery, scenarios
 
 
 def demo(
@@ -42,9 +39,9 @@ def demo(
     """
     from worldsim.demo import run
 
-    _positive(steps=steps, passes=passes)
-    _not_negative(seed=seed)
-    run(scenario, seed, steps, _folder(out), checkpoint, passes)
+    arguments.positive(steps=steps, passes=passes)
+    arguments.not_negative(seed=seed)
+    run(scenario, seed, steps, arguments.folder(out), checkpoint, passes)
 
 
 def simulate(
@@ -55,7 +52,11 @@ def simulate(
     workers: int = 2,
     steps: int = 64,
     split: str = "id",
-    frame_rate_hz: int = 10,
+    frame_rate_hz: int | None = None,
+    size_px: int = 64,
+    video: bool = False,
+    mesh: Path | None = None,
+    mesh_scale: float = 1.0,
 ) -> None:
     """Record episodes of a scenario in the simulator; resumable.
 
@@ -72,25 +73,34 @@ def simulate(
         workers: processes.
         steps: frames an episode, after the first.
         split: id (training ranges), combo (unseen combinations) or ood (outside the ranges).
-        frame_rate_hz: frames and actions a second; must divide the physics rate, 240.
+        frame_rate_hz: frames and actions a second; must divide the physics rate, 240. The
+            scenario's own when not given.
+        size_px: width and height of the frames.
+        video: write episodes.webm too, a film of the first ten.
+        mesh: an .obj, .stl, .glb, .ply or .off file, the form of the body that the task is about.
+        mesh_scale: the length of the mesh over the width of the body whose place it takes.
     """
-    from worldsim.agents.collect import Collector
+    from worldsim.agents.collect import Collector, Replacement
     from worldsim.data.simulate import simulate as record
+    from worldsim.eval.video import FILMED, film_of
     from worldsim.sim.bullet import load_bullet
-    from worldsim.sim.scenarios import SCENARIOS
 
-    _positive(episodes=episodes, workers=workers, steps=steps)
-    _at_most(MOST_EPISODES, episodes=episodes)
-    _at_most(MOST_WORKERS, workers=workers)
-    _not_negative(seed=seed)
-    if scenario not in SCENARIOS:
-        raise unknown("scenario", scenario, SCENARIOS)
-    maker = Collector(scenario, _split(split), seed, steps, frame_rate_hz)
-    meta = {"scenario": scenario, "split": split, "seed": seed, "steps": steps}
-    meta["frame_rate_hz"] = frame_rate_hz
+    arguments.positive(episodes=episodes, workers=workers, steps=steps)
+    arguments.at_most(arguments.MOST_EPISODES, episodes=episodes)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    arguments.not_negative(seed=seed)
+    arguments.size_px(size_px)
+    found = arguments.split(split)
+    if mesh is None and mesh_scale != 1.0:
+        raise InputError("--mesh-scale needs --mesh")
+    form = None if mesh is None else Replacement.read(mesh, mesh_scale)
+    maker = Collector(scenario, found, seed, steps, frame_rate_hz, size_px, form)
     load_bullet()  # where it is missing, that is said before a folder is made
-    dataset = record(maker, meta, episodes, _folder(out), workers)
+    dataset = record(maker, maker.meta, episodes, arguments.folder(out), workers)
     print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")
+    if video:
+        first = [dataset[index] for index in range(min(FILMED, len(dataset)))]
+        print(film_of(first, out / "episodes.webm"))
 
 
 def verify(data: Positional[Path]) -> None:
@@ -150,14 +160,14 @@ def train(
 
     if minutes is None and steps is None:
         minutes = 20.0
-    _at_most(MOST_WORKERS, workers=workers)
-    _not_negative(seed=seed)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    arguments.not_negative(seed=seed)
     if pause_after is not None:
-        _positive(pause_after=pause_after)
+        arguments.positive(pause_after=pause_after)
     run(
         recipes.recipe(recipe),
         data,
-        _folder(out),
+        arguments.folder(out),
         Budget(minutes, steps),
         resume=resume,
         workers=workers,
@@ -191,9 +201,9 @@ def rollout(
     """
     from worldsim.trial import trial
 
-    _positive(episodes=episodes)
-    _not_negative(seed=seed)
-    trial(env, policy, episodes, _folder(out), seed, checkpoint)
+    arguments.positive(episodes=episodes)
+    arguments.not_negative(seed=seed)
+    trial(env, policy, episodes, arguments.folder(out), seed, checkpoint)
 
 
 def evaluate(
@@ -226,10 +236,12 @@ def evaluate(
     from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
 
-    _positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
+    arguments.positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
     if limits is not None and limits not in LEVELS:
         raise unknown("level", limits, LEVELS)
-    report = judge(model, data, _folder(out), episodes, start_frames, horizon, train_data, passes)
+    report = judge(
+        model, data, arguments.folder(out), episodes, start_frames, horizon, train_data, passes
+    )
     if limits is None:
         return
     held = check_limits(report.rows, report.diameter_m, report.episodes, limits)
@@ -250,46 +262,21 @@ def bench(out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: 
     """
     from worldsim.bench import run
 
-    _positive(repeats=repeats)
-    run(_folder(out), checkpoint, repeats)
+    arguments.positive(repeats=repeats)
+    run(arguments.folder(out), checkpoint, repeats)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (demo, simulate, verify, train, rollout, evaluate, bench)
+    for command in (
+        demo,
+        scenarios,
+        gallery,
+        simulate,
+        verify,
+        train,
+        rollout,
+        evaluate,
+        bench,
+    )
 }
-
-
-def _split(name: str) -> Split:
-    for split in get_args(Split):
-        if split == name:
-            return cast("Split", split)
-    raise unknown("split", name, get_args(Split))
-
-
-def _folder(out: Path) -> Path:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder")
-    # Said before the work, not after it: the nearest folder there is must take new files.
-    near = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        raise InputError(f"--out {out}: cannot write in {near}; choose another folder")
-    return out
-
-
-def _positive(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise InputError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-
-
-def _at_most(most: int, **values: int) -> None:
-    for name, value in values.items():
-        if value > most:
-            raise InputError(f"--{name.replace('_', '-')} must be at most {most}, got {value}")
-
-
-def _not_negative(**values: int) -> None:
-    for name, value in values.items():
-        if value < 0:
-            raise InputError(f"--{name.replace('_', '-')} must be 0 or more, got {value}")

@@ -13,12 +13,12 @@ from worldsim import checkpoints
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
 from worldsim.episode import Episode
-from worldsim.errors import InputError, unknown
+from worldsim.errors import InputError
 from worldsim.eval.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
 from worldsim.judge import Env, dream, dreamer
-from worldsim.sim.scenarios import SCENARIOS
+from worldsim.sim.scenarios import find_scenario
 
 POLICY = "explore"
 MOST_STEPS = 1000
@@ -57,8 +57,7 @@ def run(
 
     Raises InputError on an unknown scenario or checkpoint, before anything is written.
     """
-    if scenario not in SCENARIOS:
-        raise unknown("scenario", scenario, SCENARIOS)
+    find_scenario(scenario)
     if steps > MOST_STEPS:
         raise InputError(f"--steps must be at most {MOST_STEPS}, got {steps}")
     folder = checkpoints.find(checkpoint)
@@ -79,7 +78,7 @@ def _simulated(
     scenario: str, seed: int, steps: int, label: str = "simulator"
 ) -> tuple[Episode, float]:
     env = gymnasium.make(
-        f"worldsim/{scenario.capitalize()}-v0",
+        find_scenario(scenario).env_id,
         max_episode_steps=steps,
         disable_env_checker=True,
         end_on_success=False,

@@ -22,6 +22,7 @@ from worldsim.eval.baselines import Library
 from worldsim.eval.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
+from worldsim.sim.scenarios import find_scenario
 
 Env = gymnasium.Env[Any, Any]
 MOST_START_FRAMES = 8
@@ -46,6 +47,7 @@ def judge(
     if start_frames > MOST_START_FRAMES:
         raise InputError(f"--start-frames must be at most {MOST_START_FRAMES}, got {start_frames}")
     dataset = Dataset(data)
+    find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
     _refuse_training_data(checkpoints.find(model), dataset)
     library = None if train_data is None else Library.of(_seen(Dataset(train_data)))
     references = _references(dataset, episodes, start_frames - 1 + horizon)
@@ -84,7 +86,7 @@ def dreamer(reference: Episode, checkpoint: Path, passes: int = 1) -> Env:
     """The model as an environment that dreams on episodes as long as the reference."""
     scene = reference.scene
     return gymnasium.make(
-        f"worldsim/{scene.scenario.capitalize()}-WM-v0",
+        find_scenario(scene.scenario).model_id,
         max_episode_steps=reference.steps,
         disable_env_checker=True,
         checkpoint=str(checkpoint),

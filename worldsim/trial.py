@@ -12,16 +12,16 @@ import numpy as np
 from tqdm import tqdm
 
 from worldsim.agents.policies import make_policy
-from worldsim.agents.rollout import rollout
+from worldsim.agents.rollout import rollout, solved
 from worldsim.data.atomic import write_whole
 from worldsim.data.store import save_episode
-from worldsim.envs import ENTRY_POINTS
+from worldsim.envs import env_ids
 from worldsim.episode import Episode
 from worldsim.errors import InputError, unknown
-from worldsim.eval.video import write_video
+from worldsim.eval.video import FILMED, film_of
+from worldsim.sim.scenarios import after_import
 
 SCHEMA = 1
-FILMED = 10
 
 
 def trial(
@@ -29,12 +29,14 @@ def trial(
 ) -> dict[str, Any]:
     """Roll out `policy` for `episodes` episodes, episode k seeded with `seed` + k.
 
+    "module:id" is the environment of a scenario that importing the module registers.
     Writes `out`/episode_000.npz ..., summary.json and episodes.webm (the first ten), prints the
     summary and returns it. Raises InputError on an unknown environment, policy or checkpoint
     before anything is written.
     """
-    if env_id not in ENTRY_POINTS:
-        raise unknown("environment", env_id, ENTRY_POINTS)
+    env_id = after_import(env_id)
+    if env_id not in env_ids():
+        raise unknown("environment", env_id, env_ids())
     if checkpoint is not None and "-WM-" not in env_id:
         raise InputError(f"{env_id} is the simulator and takes no --checkpoint")
     actor = make_policy(policy)
@@ -57,8 +59,7 @@ def trial(
             left.unlink()
     summary = _summary(env_id, policy, filmed[0].source, rows, seconds)
     write_whole(out / "summary.json", f"{json.dumps(summary, indent=1)}\n".encode())
-    frames = np.concatenate([episode.frames for episode in filmed])
-    write_video(out / "episodes.webm", frames, filmed[0].scene.frame_rate_hz)
+    film_of(filmed, out / "episodes.webm")
     print(
         f"{policy} in {env_id}: success in {summary['success_rate']:.0%} of {episodes} episodes, "
         f"mean return {summary['mean_return']:.2f}, mean length {summary['mean_steps']:.0f} steps, "
@@ -73,7 +74,7 @@ def _row(index: int, seed: int, episode: Episode) -> dict[str, Any]:
         "seed": seed,
         "steps": episode.steps,
         "return": float(episode.rewards.sum()),
-        "success": bool(episode.terminated[-1]),
+        "success": solved(episode),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.episode import BodyStates, Contacts, Episode
 from worldsim.errors import InputError
+from worldsim.sim.actuators import Force
 from worldsim.sim.camera import Camera
 from worldsim.sim.scene import Body, Scene
 
@@ -23,7 +24,7 @@ BODIES = (
 
 def make_scene(seed: int, size_px: int = 8) -> Scene:
     camera = Camera((0.0, -1.0, 1.0), (0.0, 0.0, 0.0), width_px=size_px, height_px=size_px)
-    return Scene("push", BODIES, camera, SPEC, seed=seed)
+    return Scene("push", BODIES, camera, SPEC, actuator=Force("ball"), seed=seed)
 
 
 def make_episode(seed: int, steps: int = 5, size_px: int = 8, full: bool = True) -> Episode:

@@ -21,10 +21,10 @@ from worldsim.agents.rollout import rollout
 from worldsim.data.store import save_episode
 from worldsim.envs.simulator_env import SimulatorEnv
 from worldsim.envs.start import Starts
-from worldsim.envs.tasks import push
 from worldsim.envs.world_model_env import WorldModelEnv
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.sim.scenarios import Moment, find_scenario
 
 Checkpoint = tuple[Path, list[Episode]]
 LEFT = np.array([-0.8, 0.1], np.float32)
@@ -146,7 +146,8 @@ def test_positions_are_read_off_the_start_frames(
                 error_m = info["position_m"][body] - episode.states.position_m[7, body]
                 assert np.linalg.norm(error_m) < 0.03
         assert info["body_found"][episode.scene.index("pusher")]
-        outcome = push(episode.scene, info["position_m"])
+        moment = Moment(info["position_m"], info["orientation_xyzw"], info["velocity_m_s"])
+        outcome = find_scenario("push").task(episode.scene, moment)
         assert (info["distance_m"], info["success"]) == (outcome.distance_m, outcome.success)
 
 

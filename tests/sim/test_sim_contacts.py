@@ -17,7 +17,7 @@ def point(a: int, b: int, force_n: float, normal: tuple[float, float, float]) ->
 
 
 def test_a_pair_is_summed_turned_and_placed() -> None:
-    log = ContactLog([10, 11, 12])
+    log = ContactLog({(10, -1): 0, (11, -1): 1, (12, -1): 2})
     log.add([point(11, 10, 1.0, (0.0, 0.0, 1.0)), point(12, 10, 0.0, (1.0, 0.0, 0.0))])
     log.add([point(10, 11, 4.0, (0.0, -1.0, 0.0)), point(11, 12, 7.0, (1.0, 0.0, 0.0))])
     table = log.table(dt_s=0.5)
@@ -32,7 +32,7 @@ def test_a_pair_is_summed_turned_and_placed() -> None:
 
 
 def test_the_weakest_pairs_go_when_there_are_too_many() -> None:
-    log = ContactLog(range(CAPACITY + 4))
+    log = ContactLog({(body, -1): body for body in range(CAPACITY + 4)})
     log.add([point(0, other, float(other), (0.0, 0.0, 1.0)) for other in range(1, CAPACITY + 4)])
     table = log.table(dt_s=1.0)
     assert table["contact_count"] == CAPACITY

@@ -1,28 +1,19 @@
-"""Policy: who acts. Every policy that can be named is in POLICIES."""
+"""Every policy that can be named."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from worldsim.agents.explore import Explore
 from worldsim.agents.noise import OrnsteinUhlenbeck, Uniform, Zero
-from worldsim.agents.scripted import PushBoxToGoal
+from worldsim.agents.policy import Policy
+from worldsim.agents.scripted import Scripted
 from worldsim.errors import InputError, unknown
 from worldsim.sim.scene import Scene
-
-
-class Policy(Protocol):
-    """Sees frames and infos, gives actions. `info` is documented at SimulatorEnv."""
-
-    def reset(self, scene: Scene, rng: np.random.Generator) -> None:
-        """An episode begins; all randomness of the episode comes from `rng`."""
-
-    def act(self, observation: NDArray[np.uint8], info: Mapping[str, Any]) -> NDArray[np.float32]:
-        """The action for the frame (H, W, 3) just seen, float32 (A,) in [-1, 1]."""
 
 
 class FixedActions:
@@ -52,7 +43,7 @@ POLICIES: dict[str, Callable[[], Policy]] = {
     "random": Uniform,
     "zero": Zero,
     "ou": OrnsteinUhlenbeck,
-    "scripted": PushBoxToGoal,
+    "scripted": Scripted,
     "explore": Explore,
 }
 
@@ -62,3 +53,6 @@ def make_policy(name: str) -> Policy:
     if name not in POLICIES:
         raise unknown("policy", name, POLICIES)
     return POLICIES[name]()
+
+
+__all__ = ["POLICIES", "FixedActions", "Policy", "make_policy"]

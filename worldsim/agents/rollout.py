@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from worldsim.agents.policies import FixedActions, Policy
 from worldsim.episode import BodyStates, Contacts, Episode
 from worldsim.errors import InputError
+from worldsim.sim.scenarios import Moment, find_scenario
 
 STATE_KEYS = ("position_m", "orientation_xyzw", "velocity_m_s", "angular_velocity_rad_s")
 CONTACT_KEYS = (
@@ -88,6 +89,15 @@ def replay(
     """Rollout of given actions, float32 (T, A): T steps, or fewer where the environment ends."""
     policy = FixedActions(actions)
     return rollout(env, policy, seed, steps=len(policy.actions), options=options)
+
+
+def solved(episode: Episode) -> bool:
+    """True where the scenario's goal holds in the last frame of a rollout."""
+    states = episode.states
+    if states is None:
+        raise InputError("an episode without states cannot be judged; roll it out anew")
+    last = Moment(states.position_m[-1], states.orientation_xyzw[-1], states.velocity_m_s[-1])
+    return find_scenario(episode.scene.scenario).task(episode.scene, last).success
 
 
 class _Columns:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import InputError
+from worldsim.sim.actuators import Planar
 from worldsim.sim.scene import Body, Scene
 
 Plane = NDArray[np.float64]
@@ -35,7 +37,9 @@ class Table:
 
     @classmethod
     def of(cls, scene: Scene) -> Table:
-        pusher = next(i for i, body in enumerate(scene.bodies) if body.role == "actuated")
+        if not isinstance(scene.actuator, Planar):
+            raise InputError(f"{scene.scenario} has no pusher to steer")
+        pusher = scene.index(scene.actuator.body)
         reach_m = np.array(scene.actuator.reach_m)
         return cls(pusher, scene.bodies[pusher].size_m[0], -reach_m, reach_m)
 
@@ -51,7 +55,7 @@ class Table:
 
 def outline_radius_m(body: Body) -> float:
     """Radius of the circle round a body, seen from above."""
-    if body.shape == "box":
+    if body.shape in ("box", "mesh"):
         return 0.5 * float(np.hypot(body.size_m[0], body.size_m[1]))
     return body.size_m[0]
 

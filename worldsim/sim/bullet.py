@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from worldsim.errors import InputError
@@ -24,3 +25,10 @@ def load_bullet() -> Any:
             "wheels are for CPython 3.9-3.11 on Linux x86-64: use Python 3.11 and "
             "`pip install pybullet`"
         ) from error
+
+
+@cache
+def data_path() -> Path:
+    """The folder of robots and meshes that comes with pybullet. Raises InputError without it."""
+    load_bullet()
+    return Path(importlib.import_module("pybullet_data").getDataPath())

@@ -46,6 +46,14 @@ class Camera:
         return transform
 
     @property
+    def orientation_xyzw(self) -> tuple[float, float, float, float]:
+        """Turn of the camera's axes, as a unit quaternion of world_from_camera."""
+        from scipy.spatial.transform import Rotation  # loaded on use: `import worldsim` is light
+
+        x, y, z, w = Rotation.from_matrix(self.world_from_camera[:3, :3]).as_quat(canonical=True)
+        return float(x), float(y), float(z), float(w)
+
+    @property
     def focal_px(self) -> float:
         return 0.5 * self.height_px / float(np.tan(0.5 * self.fov_y_rad))
 

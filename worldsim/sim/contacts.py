@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 CAPACITY = 16
 
 # Fields of a PyBullet contact point.
-_BODY_A, _BODY_B, _ON_A, _ON_B, _NORMAL_ON_B, _FORCE = 1, 2, 5, 6, 7, 9
+_BODY_A, _BODY_B, _LINK_A, _LINK_B = 1, 2, 3, 4
+_ON_A, _ON_B, _NORMAL_ON_B, _FORCE = 5, 6, 7, 9
 
 
 class ContactLog:
     """Collects PyBullet's contact points over one frame; `table` sums them up when asked.
 
-    `identifiers` are the PyBullet ids of the scene's bodies, in its order.
+    `index` gives a body's place in the scene for its PyBullet identifier and link.
     """
 
-    def __init__(self, identifiers: Sequence[int]) -> None:
-        self._index = {identifier: index for index, identifier in enumerate(identifiers)}
+    def __init__(self, index: Mapping[tuple[int, int], int]) -> None:
+        self._index = index
         self._points: list[tuple[Any, ...]] = []
 
     def clear(self) -> None:
@@ -60,24 +61,28 @@ class _Row(NamedTuple):
     impulse_n_s: float
 
 
-def _sum_pairs(points: list[tuple[Any, ...]], index: dict[int, int], dt_s: float) -> list[_Row]:
+def _sum_pairs(
+    points: list[tuple[Any, ...]], index: Mapping[tuple[int, int], int], dt_s: float
+) -> list[_Row]:
     """One row a pair that pressed: the impulse of all its points, and where it pressed most."""
     force_n: dict[tuple[int, int], float] = {}
     strongest: dict[tuple[int, int], tuple[Any, ...]] = {}
     for point in points:
-        force, a, b = point[_FORCE], point[_BODY_A], point[_BODY_B]
+        force = point[_FORCE]
         if force <= 0.0:  # near, but not pressing
             continue
+        a = index[point[_BODY_A], point[_LINK_A]]
+        b = index[point[_BODY_B], point[_LINK_B]]
         pair = (a, b) if a < b else (b, a)
         force_n[pair] = force_n.get(pair, 0.0) + force
         if pair not in strongest or force > strongest[pair][_FORCE]:
             strongest[pair] = point
     rows = []
     for pair, point in strongest.items():
-        first, second, normal = index[point[_BODY_A]], index[point[_BODY_B]], point[_NORMAL_ON_B]
-        if first > second:
-            first, second, normal = second, first, tuple(-value for value in normal)
+        normal = point[_NORMAL_ON_B]
+        if index[point[_BODY_A], point[_LINK_A]] != pair[0]:
+            normal = tuple(-value for value in normal)
         on_a, on_b = point[_ON_A], point[_ON_B]
         middle_m = tuple(0.5 * (one + other) for one, other in zip(on_a, on_b, strict=True))
-        rows.append(_Row((first, second), middle_m, normal, force_n[pair] * dt_s))
+        rows.append(_Row(pair, middle_m, normal, force_n[pair] * dt_s))
     return sorted(rows, key=lambda row: (-row.impulse_n_s, row.bodies))

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from worldsim.actions import ActionSpec
-from worldsim.errors import InputError
+from worldsim.errors import InputError, unknown
+from worldsim.sim.actuators import Actuator, Planar, actuator_from_dict
 from worldsim.sim.camera import Camera
+from worldsim.sim.mesh import Mesh
 
-Shape = Literal["box", "sphere", "cylinder"]
-Role = Literal["actuated", "free", "static", "marker"]
+Shape = Literal["box", "sphere", "cylinder", "mesh"]
+Role = Literal["actuated", "free", "static", "marker", "camera"]
 Split = Literal["id", "combo", "ood"]
 SCHEMA = 1
 
@@ -20,9 +22,12 @@ SCHEMA = 1
 class Body:
     """A rigid body at the start of an episode.
 
-    `size_m`: box (x, y, z) full edges; sphere (radius,); cylinder (radius, height) along its z.
-    `role`: actuated bodies follow the action, free ones physics, static ones rest, and a marker
-    is drawn but touches nothing. `mass_kg` is 0 for static bodies and markers.
+    `size_m`: box (x, y, z) full edges; sphere (radius,); cylinder (radius, height) along its z;
+    mesh: the edges of the box round it. `role`: actuated bodies follow the action, free ones
+    physics, static ones rest, a marker is drawn but touches nothing, and the camera is where the
+    view is taken from. `mass_kg` is 0 for static bodies and markers. A body `attached_to` another
+    one (its name) keeps its place on it. A mesh is `mesh`, or where that is None the file `asset`
+    of pybullet_data.
     """
 
     name: str
@@ -41,11 +46,14 @@ class Body:
     orientation_xyzw: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
     velocity_m_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     angular_velocity_rad_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    attached_to: str = ""
+    mesh: Mesh | None = None
+    asset: str = ""
 
     @property
     def diameter_m(self) -> float:
         """Width seen from above: twice the radius, or a box's longer horizontal edge."""
-        return max(self.size_m[:2]) if self.shape == "box" else 2.0 * self.size_m[0]
+        return max(self.size_m[:2]) if self.shape in ("box", "mesh") else 2.0 * self.size_m[0]
 
     @property
     def height_m(self) -> float:
@@ -53,7 +61,7 @@ class Body:
 
     @property
     def moves(self) -> bool:
-        return self.role in ("actuated", "free")
+        return self.role in ("actuated", "free", "camera") or bool(self.attached_to)
 
 
 @dataclass(frozen=True)
@@ -62,18 +70,6 @@ class Light:
     ambient: float = 0.6
     diffuse: float = 0.5
     specular: float = 0.0
-
-
-@dataclass(frozen=True)
-class Actuator:
-    """What limits the actuated body: its motors and how far it may go.
-
-    It follows the commanded velocity with at most `force_n` along each axis, and its centre stays
-    within `reach_m` (x, y) of the world's origin.
-    """
-
-    force_n: float = 5.0
-    reach_m: tuple[float, float] = (0.2, 0.2)
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ class Scene:
     camera: Camera
     action_spec: ActionSpec
     light: Light = Light()
-    actuator: Actuator = Actuator()
+    actuator: Actuator = Planar()
     gravity_m_s2: tuple[float, float, float] = (0.0, 0.0, -9.81)
     physics_rate_hz: int = 240
     frame_rate_hz: int = 10
@@ -105,6 +101,14 @@ class Scene:
         names = [body.name for body in self.bodies]
         if len(set(names)) != len(names):
             raise InputError(f"body names must differ: {names}")
+        if self.actuator.channels != self.action_spec.size:
+            raise InputError(
+                f"the {self.actuator.kind} actuator takes {self.actuator.channels} action "
+                f"channels, the action spec has {self.action_spec.size}"
+            )
+        for name in (self.actuator.body, *(b.attached_to for b in self.bodies if b.attached_to)):
+            if name not in names:
+                raise unknown("body", name, names)
 
     @property
     def dt_s(self) -> float:
@@ -119,6 +123,12 @@ class Scene:
         """Indices of the bodies that can move."""
         return tuple(i for i, body in enumerate(self.bodies) if body.moves)
 
+    @property
+    def driven(self) -> tuple[int, ...]:
+        """Indices of the bodies that the actuator builds and moves."""
+        roles = ("actuated", "camera")
+        return tuple(i for i, b in enumerate(self.bodies) if b.role in roles or b.attached_to)
+
     def index(self, name: str) -> int:
         for i, body in enumerate(self.bodies):
             if body.name == name:
@@ -129,14 +139,13 @@ class Scene:
         return self.bodies[self.index(name)]
 
     def describe(self) -> str:
-        """One English sentence."""
-        free = [f"a {b.diameter_m:.2f} m {b.shape}" for b in self.bodies if b.role == "free"]
-        rest = " and ".join(free) if free else "no free body"
-        actuated = " and ".join(f"a {b.name}" for b in self.bodies if b.role == "actuated")
-        return f"{self.scenario.capitalize()}: {actuated} among {rest} (seed {self.seed})."
+        """One true English sentence; see worldsim.sim.describe."""
+        from worldsim.sim.describe import describe  # it speaks of scenes, so it imports this file
+
+        return describe(self)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **asdict(self), "actuator": self.actuator.to_dict()}
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), sort_keys=True)
@@ -147,17 +156,22 @@ class Scene:
         schema = values.pop("schema", None)
         if schema != SCHEMA:
             raise InputError(f"scene schema {schema!r}, this version reads {SCHEMA}")
-        values["bodies"] = tuple(Body(**_tuples(body)) for body in values["bodies"])
+        values["bodies"] = tuple(_body(body) for body in values["bodies"])
         values["camera"] = Camera.from_dict(values["camera"])
         values["action_spec"] = ActionSpec.from_dict(values["action_spec"])
         values["light"] = Light(**_tuples(values["light"]))
-        values["actuator"] = Actuator(**_tuples(values["actuator"]))
+        values["actuator"] = actuator_from_dict(values["actuator"])
         values["gravity_m_s2"] = tuple(values["gravity_m_s2"])
         return cls(**values)
 
     @classmethod
     def from_json(cls, text: str) -> Scene:
         return cls.from_dict(json.loads(text))
+
+
+def _body(values: dict[str, Any]) -> Body:
+    mesh = values.get("mesh")
+    return Body(**{**_tuples(values), "mesh": None if mesh is None else Mesh.from_dict(mesh)})
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

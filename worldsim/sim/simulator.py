@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
 from worldsim.errors import InputError
-from worldsim.sim.actuators import PlanarActuator
+from worldsim.sim.actuators import Drive
 from worldsim.sim.bullet import load_bullet
+from worldsim.sim.camera import Camera
 from worldsim.sim.contacts import ContactLog
-from worldsim.sim.scene import Body, Scene
-from worldsim.sim.shapes import create_shapes
+from worldsim.sim.scene import Light, Scene
+from worldsim.sim.world import World
+
+_QUIET_STEPS = 2.5
+"""Impacts slower than what so many steps of free fall add do not rebound, or rest would chatter."""
 
 
 class Simulator:
@@ -48,25 +53,16 @@ class Simulator:
         """Build the scene anew, at its start."""
         if self._client < 0:
             raise InputError("this simulator is closed; make a new one")
-        actuated = [body.name for body in scene.bodies if body.role == "actuated"]
-        if len(actuated) != 1 or scene.action_spec.size != 2:
-            raise InputError(
-                "a scene needs one actuated body and two action channels, got "
-                f"{actuated} and {scene.action_spec.size}"
-            )
         self._bullet.resetSimulation(physicsClientId=self._client)
         self._set_engine(scene)
         self._scene = scene
         self._actions: list[NDArray[np.float32]] = []
         self._start = _start_state(scene)
-        self._links: list[tuple[int, int]] = []
-        for body in scene.bodies:
-            self._links.append(self._add(scene, body))
-        identifiers = [identifier for identifier, _ in self._links]
-        self._contacts = ContactLog(identifiers)
-        self._segment = np.zeros(max(identifiers) + 2, np.uint8)
-        self._segment[identifiers] = np.arange(1, len(identifiers) + 1)
-        self._camera = self._camera_arguments(scene)
+        self._world = World(self._bullet, self._client, scene)
+        self._links = self._build(scene)
+        self._contacts = ContactLog({place: index for index, place in self._links.items()})
+        self._segment = _segments(self._links)
+        self._last_camera = self.camera
 
     def step(self, action: ArrayLike) -> None:
         """Advance one frame under `action`, float32 (A,) in [-1, 1].
@@ -79,10 +75,12 @@ class Simulator:
             size = scene.action_spec.size
             raise InputError(f"a step takes one action of shape ({size},), got {values.shape}")
         self._actions.append(values.copy())
-        self._actuator.drive(values)
+        self._last_camera = self.camera
+        self._drive.act(values)
         self._contacts.clear()
         advance, points = self._bullet.stepSimulation, self._bullet.getContactPoints
         for _ in range(scene.substeps):
+            self._drive.push()
             advance(physicsClientId=self._client)
             self._contacts.add(points(physicsClientId=self._client))
 
@@ -92,19 +90,32 @@ class Simulator:
         position_m (N, 3), orientation_xyzw (N, 4), velocity_m_s (N, 3),
         angular_velocity_rad_s (N, 3).
         """
-        bullet, client = self._bullet, self._client
         values = {name: array.copy() for name, array in self._start.items()}
         for index in self.scene.moving:
-            identifier, link = self._links[index]
-            if link >= 0:
-                row = bullet.getLinkState(identifier, link, 1, 1, physicsClientId=client)
-                pose, velocity = row[4:6], row[6:8]
-            else:
-                pose = bullet.getBasePositionAndOrientation(identifier, physicsClientId=client)
-                velocity = bullet.getBaseVelocity(identifier, physicsClientId=client)
-            for array, value in zip(values.values(), (*pose, *velocity), strict=True):
-                array[index] = value
+            if index in self._links:
+                state = self._world.state(*self._links[index])
+                for array, value in zip(values.values(), state, strict=True):
+                    array[index] = value
+        self._see(values)
         return values
+
+    def _see(self, values: dict[str, NDArray[np.float64]]) -> None:
+        """Put the pose of the camera where a body of the scene stands for it."""
+        for index, body in enumerate(self.scene.bodies):
+            if body.role == "camera":
+                now, last, dt_s = self.camera, self._last_camera, self.scene.dt_s
+                turn = now.world_from_camera[:3, :3] @ last.world_from_camera[:3, :3].T
+                step_m = np.subtract(now.position_m, last.position_m)
+                values["position_m"][index] = now.position_m
+                values["orientation_xyzw"][index] = now.orientation_xyzw
+                values["velocity_m_s"][index] = step_m / dt_s
+                turn_rad = Rotation.from_matrix(turn).as_rotvec()
+                values["angular_velocity_rad_s"][index] = turn_rad / dt_s
+
+    @property
+    def camera(self) -> Camera:
+        """Where the view is taken from at this moment."""
+        return self._drive.view or self.scene.camera
 
     def contacts(self) -> dict[str, NDArray[Any]]:
         """Contacts of the last frame's physics steps, one row a body pair; see episode.Contacts.
@@ -119,11 +130,16 @@ class Simulator:
 
         Depth is `far_m` and segmentation 0 where nothing was hit.
         """
-        camera = self.scene.camera
-        _, _, rgba, buffer, bodies = self._bullet.getCameraImage(**self._camera)
+        camera = self.camera
+        _, _, rgba, buffer, values = self._bullet.getCameraImage(
+            **_camera_arguments(self._bullet, camera, self.scene.light),
+            physicsClientId=self._client,
+        )
         near_m, far_m = camera.near_m, camera.far_m
         depth_m = (far_m * near_m / (far_m - (far_m - near_m) * buffer)).astype(np.float32)
-        return np.ascontiguousarray(rgba[..., :3]), depth_m, self._segment[bodies]
+        # The lowest 24 bits are the identifier, those above the link + 1; -1 is nothing.
+        bodies = self._segment[(values & 0xFFFFFF) % len(self._segment), (values >> 24) + 1]
+        return np.ascontiguousarray(rgba[..., :3]), depth_m, bodies
 
     def snapshot(self) -> bytes:
         """This moment, for `restore` in this or another process: the scene and the actions so far.
@@ -173,6 +189,7 @@ class Simulator:
 
     def _set_engine(self, scene: Scene) -> None:
         """Set every parameter: some of them survive resetSimulation, others do not."""
+        fall_m_s = float(np.linalg.norm(scene.gravity_m_s2)) / scene.physics_rate_hz
         self._bullet.setPhysicsEngineParameter(
             fixedTimeStep=1.0 / scene.physics_rate_hz,
             numSubSteps=0,
@@ -181,7 +198,7 @@ class Simulator:
             splitImpulsePenetrationThreshold=-0.02,
             contactBreakingThreshold=0.02,
             collisionFilterMode=1,
-            restitutionVelocityThreshold=0.05,
+            restitutionVelocityThreshold=max(0.05, _QUIET_STEPS * fall_m_s),
             erp=0.2,
             contactERP=0.2,
             frictionERP=0.2,
@@ -191,69 +208,69 @@ class Simulator:
             allowedCcdPenetration=0.0,
             solverResidualThreshold=1e-7,
             contactSlop=1e-5,
-            enableSAT=0,
+            enableSAT=int(any(body.mesh for body in scene.bodies)),  # see shapes.load_box
             enableFileCaching=0,
             physicsClientId=self._client,
         )
         self._bullet.setGravity(*scene.gravity_m_s2, physicsClientId=self._client)
         self._bullet.setTimeStep(1.0 / scene.physics_rate_hz, physicsClientId=self._client)
 
-    def _add(self, scene: Scene, body: Body) -> tuple[int, int]:
-        """Add a body; its PyBullet id and link."""
-        bullet, client = self._bullet, self._client
-        collision, visual = create_shapes(bullet, client, body)
-        link = -1
-        if body.role == "actuated":
-            self._actuator = PlanarActuator(bullet, client, scene, body, collision, visual)
-            identifier, link = self._actuator.identifier, PlanarActuator.LINK
-        else:
-            identifier = bullet.createMultiBody(
-                baseMass=body.mass_kg if body.role == "free" else 0.0,
-                baseCollisionShapeIndex=collision,
-                baseVisualShapeIndex=visual,
-                basePosition=body.position_m,
-                baseOrientation=body.orientation_xyzw,
-                physicsClientId=client,
+    def _build(self, scene: Scene) -> dict[int, tuple[int, int]]:
+        """Add all bodies; their PyBullet identifiers and links by body index, in scene order."""
+        if scene.index(scene.actuator.body) not in scene.driven:
+            raise InputError(
+                f"body {scene.actuator.body!r} is what the {scene.actuator.kind} actuator drives; "
+                'its role must be "actuated", or "camera" for a camera'
             )
-            bullet.resetBaseVelocity(
-                identifier, body.velocity_m_s, body.angular_velocity_rad_s, physicsClientId=client
-            )
-        bullet.changeDynamics(
-            identifier,
-            link,
-            lateralFriction=body.friction,
-            rollingFriction=body.rolling_friction,
-            spinningFriction=body.spinning_friction,
-            restitution=body.restitution,
-            linearDamping=body.linear_damping,
-            angularDamping=body.angular_damping,
-            physicsClientId=client,
-        )
-        return identifier, link
+        links: dict[int, tuple[int, int]] = {}
+        self._drive = Drive()
+        for index, body in enumerate(scene.bodies):
+            if index == min(scene.driven, default=-1):
+                self._drive = scene.actuator.build(self._world)
+                links.update(self._drive.links)
+            elif index not in links and index not in scene.driven:
+                links[index] = self._world.add(body)
+        lacking = [
+            body.name
+            for index, body in enumerate(scene.bodies)
+            if index not in links and body.role != "camera"
+        ]
+        if lacking:
+            kind = scene.actuator.kind
+            raise InputError(f"the {kind} actuator cannot drive {', '.join(lacking)}")
+        return dict(sorted(links.items()))
 
-    def _camera_arguments(self, scene: Scene) -> dict[str, Any]:
-        camera, light, bullet = scene.camera, scene.light, self._bullet
-        view = bullet.computeViewMatrix(camera.position_m, camera.target_m, camera.up)
-        projection = bullet.computeProjectionMatrixFOV(
-            float(np.degrees(camera.fov_y_rad)),
-            camera.width_px / camera.height_px,
-            camera.near_m,
-            camera.far_m,
-        )
-        return {
-            "width": camera.width_px,
-            "height": camera.height_px,
-            "viewMatrix": view,
-            "projectionMatrix": projection,
-            "lightDirection": light.direction,
-            "lightColor": (1.0, 1.0, 1.0),
-            "lightAmbientCoeff": light.ambient,
-            "lightDiffuseCoeff": light.diffuse,
-            "lightSpecularCoeff": light.specular,
-            "shadow": 0,
-            "renderer": bullet.ER_TINY_RENDERER,
-            "physicsClientId": self._client,
-        }
+
+def _camera_arguments(bullet: Any, camera: Camera, light: Light) -> dict[str, Any]:
+    projection = bullet.computeProjectionMatrixFOV(
+        float(np.degrees(camera.fov_y_rad)),
+        camera.width_px / camera.height_px,
+        camera.near_m,
+        camera.far_m,
+    )
+    return {
+        "width": camera.width_px,
+        "height": camera.height_px,
+        "viewMatrix": bullet.computeViewMatrix(camera.position_m, camera.target_m, camera.up),
+        "projectionMatrix": projection,
+        "lightDirection": light.direction,
+        "lightColor": (1.0, 1.0, 1.0),
+        "lightAmbientCoeff": light.ambient,
+        "lightDiffuseCoeff": light.diffuse,
+        "lightSpecularCoeff": light.specular,
+        "shadow": 0,
+        "flags": bullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
+        "renderer": bullet.ER_TINY_RENDERER,
+    }
+
+
+def _segments(links: dict[int, tuple[int, int]]) -> NDArray[np.uint8]:
+    """Body index + 1 by PyBullet identifier (the last row: none) and link + 2 (0: none)."""
+    identifiers = [identifier for identifier, _ in links.values()]
+    table = np.zeros((max(identifiers) + 2, max(link for _, link in links.values()) + 3), np.uint8)
+    for index, (identifier, link) in links.items():
+        table[identifier, link + 2] = index + 1
+    return table
 
 
 def _start_state(scene: Scene) -> dict[str, NDArray[np.float64]]:

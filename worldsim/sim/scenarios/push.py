@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from colorsys import hsv_to_rgb
-from typing import get_args
 
 import numpy as np
 from numpy.random import Generator
 
 from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.errors import InputError
+from worldsim.sim.actuators import Planar
 from worldsim.sim.camera import Camera
-from worldsim.sim.scene import Actuator, Body, Light, Scene, Split
+from worldsim.sim.scenarios.scenario import Moment, Outcome, Scenario
+from worldsim.sim.scenarios.table import Drawn, Range
+from worldsim.sim.scene import Body, Light, Scene
 
 SPEED_M_S = 0.35
 ARENA_M = 0.26  # from the centre to the inner face of a wall
@@ -19,43 +21,50 @@ WALL_M = (0.024, 0.055)  # thickness, height: above a sphere's centre, or it cli
 PUSHER_M = (0.04, 0.08)  # radius, height
 GOAL_M = (0.06, 0.001)  # radius, thickness
 
-# What a seed varies: the range of the splits "id" and "combo", and the two ranges of "ood", below
-# and above it. "combo" holds what "id" leaves out: a box of the upper half of its range with a
-# sphere of the lower half of its own, in size or in mass. A box's other edge is 85-100 % of its
-# longer one, its height 0.06-0.07 m: low enough that pushing at any height does not tip it.
-RANGES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
-    #                  seen            ood, below       ood, above
-    "sphere_radius_m": ((0.038, 0.048), (0.032, 0.036), (0.050, 0.053)),
-    "sphere_mass_kg": ((0.10, 0.40), (0.05, 0.08), (0.50, 0.80)),
-    "sphere_friction": ((0.40, 0.60), (0.20, 0.30), (0.70, 0.90)),
-    "box_edge_m": ((0.076, 0.100), (0.064, 0.072), (0.104, 0.116)),
-    "box_mass_kg": ((0.10, 0.40), (0.05, 0.08), (0.50, 0.80)),
-    "box_friction": ((0.35, 0.50), (0.20, 0.28), (0.55, 0.65)),
+# A box's other edge is 85-100 % of its longer one, its height 0.06-0.07 m: low enough that pushing
+# at any height does not tip it.
+TABLE = {
+    "sphere_radius_m": Range((0.038, 0.048), (0.032, 0.036), (0.050, 0.053)),
+    "sphere_mass_kg": Range((0.10, 0.40), (0.05, 0.08), (0.50, 0.80)),
+    "sphere_friction": Range((0.40, 0.60), (0.20, 0.30), (0.70, 0.90)),
+    "box_edge_m": Range((0.076, 0.100), (0.064, 0.072), (0.104, 0.116)),
+    "box_mass_kg": Range((0.10, 0.40), (0.05, 0.08), (0.50, 0.80)),
+    "box_friction": Range((0.35, 0.50), (0.20, 0.28), (0.55, 0.65)),
 }
+RESERVED = (("box_edge_m", "sphere_radius_m"), ("box_mass_kg", "sphere_mass_kg"))
 
 # Where centres may start, as the largest |x| and |y|: the pusher fits behind a box and a goal.
 _START_M = {"box": 0.12, "goal": 0.13, "sphere": 0.19, "pusher": 0.19}
 _CLEARANCE_M = 0.015
 
 
-def make_scene(seed: int, split: Split = "id") -> Scene:
-    """The scene of a seed, 64 x 64 px. Raises InputError where no start poses are found."""
-    rng = np.random.default_rng([seed, get_args(Split).index(split)])
+def build(rng: Generator, drawn: Drawn) -> Scene:
+    """Table, walls, goal, pusher, sphere and box. Raises InputError where they do not fit."""
     reach_m = ARENA_M - PUSHER_M[0] - 0.005
     channels = tuple(ActionChannel(f"velocity_{axis}", "m/s", SPEED_M_S) for axis in "xy")
     return Scene(
         scenario="push",
-        bodies=(*_arena(), *_things(rng, _draw(rng, split))),
+        bodies=(*_arena(), *_things(rng, drawn)),
         camera=_camera(),
         light=Light(),
-        actuator=Actuator(force_n=5.0, reach_m=(reach_m, reach_m)),
+        actuator=Planar(force_n=5.0, reach_m=(reach_m, reach_m)),
         action_spec=ActionSpec(channels),
-        split=split,
-        seed=seed,
     )
 
 
-def _things(rng: Generator, drawn: dict[str, float]) -> tuple[Body, ...]:
+def task(scene: Scene, moment: Moment) -> Outcome:
+    """The box belongs on the goal disc.
+
+    The distance is that of the box's centre to the goal's, horizontally; success means that it is
+    at most the disc's radius. The reward is minus the distance in metres, plus 1 inside.
+    """
+    box, goal = scene.index("box"), scene.index("goal")
+    offset_m = moment.position_m[box, :2] - moment.position_m[goal, :2]
+    distance_m = float(np.linalg.norm(offset_m))
+    return Outcome.of(distance_m, success=distance_m <= scene.bodies[goal].size_m[0])
+
+
+def _things(rng: Generator, drawn: Drawn) -> tuple[Body, ...]:
     """Goal, pusher, sphere and box, in the colours, sizes and places of a seed."""
     height_m = float(rng.uniform(0.060, 0.070))
     edge_m, radius_m = drawn["box_edge_m"], drawn["sphere_radius_m"]
@@ -151,26 +160,6 @@ def _arena() -> tuple[Body, ...]:
     return (table, *walls)
 
 
-def _draw(rng: Generator, split: Split) -> dict[str, float]:
-    """Sizes, masses and frictions of a split."""
-    while True:
-        shares = {name: rng.uniform() for name in RANGES}
-        above = {name: bool(rng.integers(2)) for name in RANGES}
-        if split == "ood":
-            ranges = {name: RANGES[name][1 + above[name]] for name in RANGES}
-        else:
-            ranges = {name: seen for name, (seen, _, _) in RANGES.items()}
-            reserved = any(
-                shares[f"box_{of}"] > 0.5 and shares[f"sphere_{other}"] < 0.5
-                for of, other in (("edge_m", "radius_m"), ("mass_kg", "mass_kg"))
-            )
-            if reserved != (split == "combo"):
-                continue
-        return {
-            name: float(low + shares[name] * (high - low)) for name, (low, high) in ranges.items()
-        }
-
-
 def _place(
     rng: Generator, box_radius_m: float, sphere_radius_m: float
 ) -> dict[str, tuple[float, float]]:
@@ -189,3 +178,6 @@ def _place(
         if all(np.linalg.norm(at[a] - at[b]) > gap_m for (a, b), gap_m in gaps_m.items()):
             return {name: (float(x), float(y)) for name, (x, y) in at.items()}
     raise InputError(f"no start poses for a box of {2 * box_radius_m:.3f} m across")
+
+
+PUSH = Scenario("push", build, task, TABLE, subject="box", reserved=RESERVED)
