@@ -68,7 +68,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     return Scene(
         scenario="arm",
         bodies=(ground(), goal, *_panda(_hand_place(rng)), *_things(rng, drawn, places_m)),
-        camera=view(drawn, (0.0, 0.03, 0.16), 1.9, 0.62, 0.72),
+        camera=view(drawn, (0.0, 0.03, 0.14), 1.9, 0.62, 0.63),
         light=light(drawn),
         gravity_m_s2=gravity(drawn),
         actuator=Arm(low_m=LOW_M, high_m=HIGH_M, yaw_rad=HAND_YAW_RAD),

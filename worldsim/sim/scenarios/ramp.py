@@ -58,7 +58,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     return Scene(
         scenario="ramp",
         bodies=(ground(edge_m=20.0), *_plank(rng, drawn, band_m), *riders),
-        camera=view(drawn, (0.0, 0.0, HEIGHT_M), 12.0, 0.42, 1.66),
+        camera=view(drawn, (0.0, 0.0, 0.38), 12.0, 0.55, 1.58),
         light=light(drawn),
         actuator=Tilt("plank", (0.0, 0.0, HEIGHT_M), torque_n_m=4000.0, reach_rad=REACH_RAD),
         action_spec=ActionSpec((ActionChannel("tilt_rate", "rad/s", drawn["rate_rad_s"]),)),

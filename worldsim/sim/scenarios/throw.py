@@ -64,7 +64,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
             *_bin(rng, drawn, bin_m),
             *_pedestal_and_projectile(rng, drawn, start_m),
         ),
-        camera=view(drawn, (0.0, 0.0, 0.5), distance_m=6.0, elevation_rad=0.56, width_m=2.3),
+        camera=view(drawn, (-0.07, 0.0, 0.47), distance_m=6.0, elevation_rad=0.56, width_m=2.1),
         light=light(drawn),
         actuator=Launch(body="projectile", gust_n=drawn["gust_n"]),
         action_spec=ActionSpec(channels),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Planar
+from worldsim.sim.camera import Camera
 from worldsim.sim.scenarios.parts import WORLD, gravity, ground, light, paint, view
 from worldsim.sim.scenarios.scenario import Moment, Outcome, Scenario
 from worldsim.sim.scenarios.table import Choice, Drawn, Range
@@ -23,6 +24,7 @@ from worldsim.sim.scene import Body, Scene
 PUSHER_M = (0.032, 0.07)  # radius, height
 PUSHER_Z_M = 0.125
 REACH_M = 0.46
+WIDTH_M = 0.84  # that the camera sees, at least
 TOWER_REACH_M = 0.34
 THICKNESS, WIDTH = 0.17, 0.52  # of a domino, as shares of its height: it tips at 0.168 rad
 FALLEN = 0.6  # share of its standing height below which the marked one's centre lies
@@ -52,10 +54,11 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     """Ground, dominoes, tower and pusher. Raises InputError where they do not fit."""
     speed_m_s = drawn["speed_m_s"]
     channels = tuple(ActionChannel(f"velocity_{axis}", "m/s", speed_m_s) for axis in "xy")
+    things = _things(rng, drawn)
     return Scene(
         scenario="topple",
-        bodies=(ground(), *_things(rng, drawn)),
-        camera=view(drawn, (0.0, 0.0, 0.04), 2.2, float(np.radians(50.0)), 1.02),
+        bodies=(ground(), *things),
+        camera=_camera(drawn, things),
         light=light(drawn),
         actuator=Planar(body="pusher", force_n=5.0, reach_m=(REACH_M, REACH_M)),
         action_spec=ActionSpec(channels),
@@ -81,6 +84,18 @@ def task(scene: Scene, moment: Moment) -> Outcome:
     limit_m = FALLEN * 0.5 * scene.bodies[marked].height_m
     left_m = max(float(moment.position_m[marked, 2]) - limit_m, 0.0)
     return Outcome.of(left_m, success=left_m == 0.0 and resting and not failed, failed=failed)
+
+
+def _camera(drawn: Drawn, things: tuple[Body, ...]) -> Camera:
+    """Aimed at the middle of the things; where they spread far, as wide as they need."""
+    places_m = np.array([body.position_m[:2] for body in things])
+    middle_m = 0.5 * (places_m.min(axis=0) + places_m.max(axis=0))
+    azimuth_rad = drawn["camera_azimuth_rad"]
+    across = np.array([np.cos(azimuth_rad), np.sin(azimuth_rad)])
+    half_m = float(np.abs((places_m - middle_m) @ across).max())
+    target_m = (float(middle_m[0]), float(middle_m[1]), 0.05)
+    width_m = max(WIDTH_M, 2.0 * half_m + 0.18)
+    return view(drawn, target_m, 2.2, float(np.radians(50.0)), width_m)
 
 
 def _things(rng: Generator, drawn: Drawn) -> tuple[Body, ...]:
