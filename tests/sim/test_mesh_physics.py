@@ -33,7 +33,7 @@ BRIEF = settings(
 )
 NOTHING = np.zeros(2, np.float32)
 EDGES_M = (0.10, 0.06, 0.08)
-CAMERA = Camera((0.0, -2.0, 1.0), (0.0, 0.0, 0.1), 0.3, 0.5, 5.0)
+CAMERA = Camera((0.0, -2.0, 1.0), (0.0, 0.0, 0.1), fov_y_rad=0.3, near_m=0.5, far_m=5.0)
 UPRIGHT = tuple(Rotation.from_euler("x", 90, degrees=True).as_quat())
 
 

@@ -42,13 +42,13 @@ _SCREEN_Y_M = -0.25
 _MARGIN_M = 0.04  # of a ball that is stopped as soon as can be: how far behind the screen
 _STOP_SHARE = 0.7  # of the hidden stretch, the most that such a ball needs
 _LANDMARKS = (("box", "green"), ("pillar", "blue"), ("block", "yellow"))
-_DEPTHS_M = ((-2.0, -0.8), (0.8, 2.6))  # y of a landmark
+_DEPTHS_M = ((-1.3, -0.8), (0.8, 2.6))  # y of a landmark
 
 
 def build(rng: Generator, drawn: Drawn) -> Scene:
     """Home, ball, screen and landmarks. Raises InputError where they do not fit."""
     radius_m, speed_m_s = drawn["ball_radius_m"], drawn["speed_m_s"]
-    camera = view(drawn, (0.0, 0.0, 0.12), distance_m=7.0, elevation_rad=0.38, width_m=2.6)
+    camera = view(drawn, (-0.05, 0.0, 0.18), distance_m=7.0, elevation_rad=0.38, width_m=2.6)
     ball = Body(
         name="ball",
         shape="sphere",

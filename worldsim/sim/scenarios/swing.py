@@ -21,6 +21,7 @@ PIVOT_M = (0.0, 0.0, 1.2)
 ROD_M, ROD_KG = 0.022, 0.15  # radius, mass
 STAND_M = 0.10
 BEAM_M = 0.06
+POST_M = (-0.25, 0.34)  # x, y
 
 # `reach_rad` is how far from hanging the pendulum is when the bob meets the ball. The other ball
 # lies on the other side, a little higher; a third body is a crate on the ground.
@@ -170,24 +171,30 @@ def _crate(rng: Generator, drawn: Drawn, side: float) -> Body:
 
 
 def _gallows() -> tuple[Body, Body]:
-    """A post behind the pendulum and a beam from it to above the hinge; neither is touched."""
-    height_m, behind_m = PIVOT_M[2] + 0.04 + BEAM_M, 0.34
+    """A post and a beam from it to above the hinge; neither is touched.
+
+    The post stands behind the pendulum, and aside of it from wherever a camera looks.
+    """
+    aside_m, behind_m = POST_M
+    height_m = PIVOT_M[2] + 0.05 + BEAM_M
     post = Body(
         name="post",
         shape="box",
         size_m=(BEAM_M, BEAM_M, height_m),
         color_rgb=DARK_GREY,
-        position_m=(0.0, behind_m, 0.5 * height_m),
+        position_m=(aside_m, behind_m, 0.5 * height_m),
         role="static",
     )
-    length_m = behind_m + 0.5 * BEAM_M
+    apart_m, half_rad = float(np.hypot(*POST_M)), 0.5 * float(np.arctan2(-aside_m, behind_m))
+    share = 0.5 - 0.25 * BEAM_M / apart_m  # of the way from above the hinge to the post's axis
     beam = Body(
         name="beam",
         shape="box",
-        size_m=(BEAM_M, length_m, BEAM_M),
+        size_m=(BEAM_M, apart_m + 0.5 * BEAM_M, BEAM_M),
         color_rgb=DARK_GREY,
-        position_m=(0.0, 0.5 * (behind_m - 0.5 * BEAM_M) - 0.5 * BEAM_M, height_m - 0.5 * BEAM_M),
+        position_m=(share * aside_m, share * behind_m, PIVOT_M[2] + 0.04 + 0.5 * BEAM_M),
         role="static",
+        orientation_xyzw=(0.0, 0.0, float(np.sin(half_rad)), float(np.cos(half_rad))),
     )
     return post, beam
 

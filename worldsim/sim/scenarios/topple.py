@@ -24,7 +24,7 @@ from worldsim.sim.scene import Body, Scene
 PUSHER_M = (0.032, 0.07)  # radius, height
 PUSHER_Z_M = 0.125
 REACH_M = 0.46
-WIDTH_M = 0.84  # that the camera sees, at least
+VIEW_M = 0.84  # that the camera sees, at least
 TOWER_REACH_M = 0.34
 THICKNESS, WIDTH = 0.17, 0.52  # of a domino, as shares of its height: it tips at 0.168 rad
 FALLEN = 0.6  # share of its standing height below which the marked one's centre lies
@@ -94,7 +94,7 @@ def _camera(drawn: Drawn, things: tuple[Body, ...]) -> Camera:
     across = np.array([np.cos(azimuth_rad), np.sin(azimuth_rad)])
     half_m = float(np.abs((places_m - middle_m) @ across).max())
     target_m = (float(middle_m[0]), float(middle_m[1]), 0.05)
-    width_m = max(WIDTH_M, 2.0 * half_m + 0.18)
+    width_m = max(VIEW_M, 2.0 * half_m + 0.18)
     return view(drawn, target_m, 2.2, float(np.radians(50.0)), width_m)
 
 
