@@ -86,7 +86,13 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.render_mode = check_render_mode(render_mode)
         if not isinstance(passes, int) or passes < 1:
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
-        folder = checkpoints.find(checkpoint or f"{scenario or 'push'}-64")
+        shipped = f"{scenario or 'push'}-64"
+        if checkpoint is None and shipped not in checkpoints.names():
+            raise InputError(
+                f"no model of {scenario!r} ships with worldsim; train one with `worldsim train` "
+                "and give its folder as checkpoint"
+            )
+        folder = checkpoints.find(checkpoint or shipped)
         model = load(folder)
         self._scenario = find_scenario(str(model.config.scenario))
         if scenario is not None and find_scenario(scenario) is not self._scenario:

@@ -57,3 +57,8 @@ def test_a_scenario_without_a_policy_does_not_pass(
 def test_policies_of_the_exam_are_policies() -> None:
     for policy in exam.POLICIES:
         make_policy(policy)
+
+
+def test_a_name_given_twice_counts_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main("scenarios push push --solve 1 --workers 1".split()) == 0
+    assert capsys.readouterr().out.count("| push | 100% | 0% | passed |") == 1

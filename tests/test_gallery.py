@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,14 @@ def test_nothing_is_written_where_a_name_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean push"):
         gallery.gallery(tmp_path / "x.png", ["push", "posh"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_split_that_a_scenario_lacks_stays_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCENARIOS, "push", replace(SCENARIOS["push"], reserved=()))
+    picture = cv2.imread(str(gallery.gallery(tmp_path / "x.png", ["push"], 32)))
+    assert picture is not None
+    middle = picture.shape[1] // 2 + gallery.MARGIN_PX // 2
+    column = picture[gallery.HEAD_PX :, middle].astype(int)
+    assert (column == column[0]).all()

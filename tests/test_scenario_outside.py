@@ -6,8 +6,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib import reload
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -20,6 +23,7 @@ import worldsim
 from worldsim import cli
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout, solved
+from worldsim.agents.scripted import SCRIPTED
 from worldsim.data.dataset import Dataset
 from worldsim.errors import InputError
 from worldsim.sim.scenarios import SCENARIOS, find_scenario
@@ -84,6 +88,47 @@ def test_registering_twice_is_fine_and_a_taken_name_is_not(putt: ModuleType) -> 
             type(putt.PUTT)("push", putt.build, putt.task, putt.TABLE, "ball")
         )
     assert SCENARIOS["push"].build is not putt.build
+    with pytest.raises(InputError, match="already"):
+        worldsim.register_scenario(replace(SCENARIOS["push"]))
+
+
+def test_a_module_loaded_again_replaces_its_own(putt: ModuleType) -> None:
+    first, policy = putt.PUTT, SCRIPTED["putt"]
+    reload(putt)
+    assert find_scenario("putt") is putt.PUTT is not first
+    assert SCRIPTED["putt"] is putt.Putter is not policy
+    worldsim.register_scenario(putt.PUTT)
+    assert SCRIPTED["putt"] is putt.Putter
+    worldsim.register_scenario(first)
+    assert "putt" not in SCRIPTED
+
+
+@pytest.mark.parametrize(
+    ("scenario", "scripted", "said"),
+    [("putt", None, "takes a Scenario, got str"), (SCENARIOS["push"], 3, "class or function")],
+)
+def test_other_types_are_refused(scenario: Any, scripted: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        worldsim.register_scenario(scenario, scripted)
+
+
+def test_what_makes_no_scene_is_not_registered(putt: ModuleType) -> None:
+    with pytest.raises(InputError, match="unknown body 'bal'; did you mean ball"):
+        worldsim.register_scenario(replace(putt.PUTT, name="wrong", subject="bal"))
+    assert "wrong" not in SCENARIOS and "worldsim/Wrong-v0" not in gymnasium.registry
+
+
+def test_two_names_with_one_id_do_not_go_together(putt: ModuleType) -> None:
+    worldsim.register_scenario(replace(putt.PUTT, name="putt1"))
+    with pytest.raises(InputError, match="'putt1' already"):
+        worldsim.register_scenario(replace(putt.PUTT, name="putt_1"))
+
+
+@pytest.mark.parametrize(("source", "said"), [("x =", "SyntaxError"), ("1 / 0", "ZeroDivision")])
+def test_a_broken_module_is_said_in_one_line(folder: Path, source: str, said: str) -> None:
+    (folder / "broken_putt.py").write_text(source)
+    with pytest.raises(InputError, match=f"cannot import 'broken_putt': {said}"):
+        find_scenario("broken_putt:putt")
 
 
 def test_its_policy_solves_it_and_a_random_one_does_not(putt: ModuleType) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ class ActionChannel:
     name: str
     unit: str
     scale: float
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.scale) and self.scale > 0.0):
+            raise InputError(f"action {self.name!r}: scale must be above 0, got {self.scale}")
 
 
 @dataclass(frozen=True)

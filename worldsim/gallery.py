@@ -59,12 +59,12 @@ def gallery(out: Path, names: Sequence[str] = (), size_px: int = 128, seed: int 
     """
     scenarios = [find_scenario(name) for name in names or SCENARIOS]
     splits: tuple[Split, ...] = get_args(Split)
-    jobs = [(scenario, split) for scenario in scenarios for split in splits]
-    cells = [
-        film(scenario, split, size_px, seed)
+    jobs = [(scenario, split) for scenario in scenarios for split in scenario.splits]
+    cells = {
+        (scenario.name, split): film(scenario, split, size_px, seed)
         for scenario, split in tqdm(jobs, desc="gallery", unit="episode", disable=None)
-    ]
-    rows = [cells[first : first + len(splits)] for first in range(0, len(cells), len(splits))]
+    }
+    rows = [[cells.get((scenario.name, split)) for split in splits] for scenario in scenarios]
     return write_image(out, sheet([scenario.name for scenario in scenarios], splits, rows))
 
 
@@ -80,10 +80,16 @@ def film(scenario: Scenario, split: Split, size_px: int = 128, seed: int = 0) ->
     return Cell(frames, episode.steps, scripted, solved(episode))
 
 
-def sheet(names: Sequence[str], splits: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Image:
-    """A row for each name, a column for each split, every cell with its caption below."""
-    scale = -(-LEAST_PX // min(LEAST_PX, rows[0][0].frames.shape[1]))
-    height, width = (scale * side for side in rows[0][0].frames.shape[1:3])
+def sheet(
+    names: Sequence[str], splits: Sequence[str], rows: Sequence[Sequence[Cell | None]]
+) -> Image:
+    """A row for each name, a column for each split, every cell with its caption below.
+
+    Where a scenario lacks a split, nothing stands.
+    """
+    size_px = next(cell.frames.shape[1] for row in rows for cell in row if cell)
+    scale = -(-LEAST_PX // min(LEAST_PX, size_px))
+    height = width = scale * size_px
     across, down = 3 * width + 2 * GAP_PX + SPACE_PX, height + CAPTION_PX + SPACE_PX
     size = (HEAD_PX + len(rows) * down, MARGIN_PX + len(splits) * across, 3)
     canvas: Image = np.broadcast_to(np.array(PAPER, np.uint8), size).copy()
@@ -93,6 +99,8 @@ def sheet(names: Sequence[str], splits: Sequence[str], rows: Sequence[Sequence[C
         top = HEAD_PX + row * down
         write(canvas, name, (14, top + height // 2), 0.6, INK)
         for column, cell in enumerate(cells):
+            if cell is None:
+                continue
             left = MARGIN_PX + column * across
             for number, frame in enumerate(cell.frames):
                 x = left + number * (width + GAP_PX)

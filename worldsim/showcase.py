@@ -60,6 +60,7 @@ def scenarios(
 
     arguments.positive(workers=workers)
     arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    names = tuple(dict.fromkeys(names))
     found = [find_scenario(name) for name in names or SCENARIOS]
     if solve is not None:
         arguments.positive(solve=solve)

@@ -1,4 +1,4 @@
-"""A recording with the user's own mesh: it is in every scene, and another one cannot go on."""
+"""A recording that goes on: with another mesh or size it cannot; the mesh is in every scene."""
 
 from __future__ import annotations
 
@@ -67,6 +67,19 @@ def test_another_mesh_or_none_cannot_go_on(form: Replacement, tmp_path: Path) ->
             record(replace(plain, replacement=other), ours)
     with pytest.raises(InputError, match="was recorded with mesh None"):
         record(replace(plain, replacement=form), theirs)
+
+
+def test_another_size_cannot_go_on(tmp_path: Path) -> None:
+    """Nor in a recording that names its size in the camera only, as the first ones do."""
+    maker = Collector("push", seed=4, steps=3)
+    new, old = tmp_path / "new", tmp_path / "old"
+    record(maker, new)
+    meta = {name: value for name, value in maker.meta.items() if name != "size_px"}
+    simulate(maker, meta, 1, old, progress=False)
+    for folder in (new, old):
+        assert len(record(maker, folder, 2)) == 2
+        with pytest.raises(InputError, match="was recorded with size_px 64, not 32"):
+            record(replace(maker, size_px=32), folder, 3)
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, 11.0, float("nan"), float("inf")])

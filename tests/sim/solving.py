@@ -5,7 +5,6 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 
-import worldsim  # noqa: F401  (registers the environments)
 from worldsim.agents.policies import make_policy
 from worldsim.sim.scenarios import Scenario
 

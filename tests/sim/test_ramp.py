@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import gymnasium
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+from solving import solved
 
-from worldsim.agents.policies import make_policy
 from worldsim.sim.scenarios import Moment, Outcome
 from worldsim.sim.scenarios.ramp import HEIGHT_M, RAMP
 from worldsim.sim.scene import Body, Scene
@@ -202,23 +201,6 @@ def test_a_load_at_rest_against_a_stop_has_neither_succeeded_nor_failed(
         assert outcome.distance_m > 0.5 * scene.body("band").size_m[0] + 0.02
 
 
-def solved(policy: str, episodes: int) -> float:
-    """Share of episodes with success."""
-    env = gymnasium.make(RAMP.env_id, disable_env_checker=True, size_px=16)
-    successes = 0
-    for seed in range(episodes):
-        frame, info = env.reset(seed=seed)
-        player = make_policy(policy)
-        player.reset(env.unwrapped.scene, np.random.default_rng(seed))  # type: ignore[attr-defined]
-        over = False
-        while not over:
-            frame, _, terminated, truncated, info = env.step(player.act(frame, info))
-            over = terminated or truncated
-        successes += info["success"]
-    env.close()
-    return successes / episodes
-
-
 def test_the_scripted_policy_solves_it_and_chance_does_not(simulator: Simulator) -> None:
-    assert solved("scripted", 10) >= 0.8
-    assert solved("random", 10) < 0.2
+    assert solved(RAMP, "scripted", 10) >= 0.8
+    assert solved(RAMP, "random", 10) < 0.2

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
 from typing import get_args
 
 import gymnasium
@@ -84,15 +86,30 @@ def test_json_round_trip(name: str, seed: int, split: Split) -> None:
 
 
 @ALL
-def test_the_same_scene_in_another_process(name: str) -> None:
-    program = (
-        "import sys; from worldsim.sim.scenarios import make_scene as m;"
-        "print(m(sys.argv[1], 7, 'ood').to_json())"
+def test_the_same_scene_states_and_frames_in_another_process(
+    simulator: Simulator, name: str
+) -> None:
+    program = f"import sys; sys.path.append({str(Path(__file__).parent)!r});" + (
+        "from test_scenarios import Simulator, played; print(*played(Simulator(), sys.argv[1]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, name], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == SCENARIOS[name].make_scene(7, "ood").to_json()
+    assert done.stdout.split() == played(simulator, name)
+
+
+def played(simulator: Simulator, name: str) -> list[str]:
+    """Digests of a scene, and of its states, contacts and frames under some actions."""
+    scene = SCENARIOS[name].make_scene(7, "ood")
+    simulator.reset(scene)
+    moments = sha256()
+    for action in np.random.default_rng(0).uniform(-1.0, 1.0, (8, scene.action_spec.size)):
+        simulator.step(action)
+        for values in (*simulator.state().values(), *simulator.contacts().values()):
+            moments.update(values.tobytes())
+        for image in simulator.render():
+            moments.update(image.tobytes())
+    return [sha256(scene.to_json().encode()).hexdigest(), moments.hexdigest()]
 
 
 @ALL
@@ -191,21 +208,21 @@ def test_the_same_bits_after_reset_and_from_a_snapshot(simulator: Simulator, nam
     scene = SCENARIOS[name].make_scene(3)
     actions = np.random.default_rng(0).uniform(-1, 1, (12, scene.action_spec.size))
 
-    def played(steps: NDArray[np.float64]) -> Iterator[NDArray[np.generic]]:
+    def played_on(steps: NDArray[np.float64]) -> Iterator[NDArray[np.generic]]:
         for action in steps.astype(np.float32):
             simulator.step(action)
             yield from (*simulator.state().values(), *simulator.contacts().values())
             yield from simulator.render()
 
     simulator.reset(scene)
-    first = list(played(actions))
+    first = list(played_on(actions))
     simulator.reset(SCENARIOS[name].make_scene(4, "ood"))
     simulator.step(actions[0].astype(np.float32))
     simulator.reset(scene)
-    start = list(played(actions[:6]))
+    start = list(played_on(actions[:6]))
     snapshot = simulator.snapshot()
     simulator.reset(SCENARIOS[name].make_scene(5))
     simulator.restore(snapshot)
-    rest = list(played(actions[6:]))
+    rest = list(played_on(actions[6:]))
     for one, other in zip(first, start + rest, strict=True):
         assert np.array_equal(one, other)

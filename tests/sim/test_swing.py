@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import gymnasium
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from scipy.special import ellipk
+from solving import solved
 
-from worldsim.agents.policies import make_policy
 from worldsim.sim.scenarios import Moment, Outcome
 from worldsim.sim.scenarios.swing import PIVOT_M, SWING
 from worldsim.sim.scene import Body, Scene, Split
@@ -302,23 +301,6 @@ def test_a_bob_that_touches_the_ball_or_another_ball_that_moves_is_no_success() 
     assert not other.success and other == judged(scene)
 
 
-def solved(policy: str, episodes: int) -> float:
-    """Share of episodes with success."""
-    env = gymnasium.make(SWING.env_id, disable_env_checker=True, size_px=16)
-    successes = 0
-    for seed in range(episodes):
-        frame, info = env.reset(seed=seed)
-        player = make_policy(policy)
-        player.reset(env.unwrapped.scene, np.random.default_rng(seed))  # type: ignore[attr-defined]
-        over = False
-        while not over:
-            frame, _, terminated, truncated, info = env.step(player.act(frame, info))
-            over = terminated or truncated
-        successes += info["success"]
-    env.close()
-    return successes / episodes
-
-
 def test_the_scripted_policy_solves_it_and_chance_does_not(simulator: Simulator) -> None:
-    assert solved("scripted", 10) >= 0.8
-    assert solved("random", 10) < 0.2
+    assert solved(SWING, "scripted", 10) >= 0.8
+    assert solved(SWING, "random", 10) < 0.2

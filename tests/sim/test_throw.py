@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
-import gymnasium
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from solving import solved
 
-import worldsim  # noqa: F401  (registers the environments)
 from worldsim.agents.collect import Collector
-from worldsim.agents.policies import make_policy
 from worldsim.sim.actuators import Launch
 from worldsim.sim.scenarios import Moment, Outcome, make_scene
 from worldsim.sim.scenarios.throw import SLOW_M_S, THROW
@@ -198,26 +196,9 @@ def test_on_the_ground_elsewhere_is_a_failure_once_it_is_slow() -> None:
     assert not outcome((-0.5, 0.0), 0.16).failed  # as high as on the pedestal
 
 
-def solved(policy: str, episodes: int) -> float:
-    """Share of episodes with success."""
-    env = gymnasium.make(THROW.env_id, disable_env_checker=True, size_px=16)
-    successes = 0
-    for seed in range(episodes):
-        frame, info = env.reset(seed=seed)
-        player = make_policy(policy)
-        player.reset(env.unwrapped.scene, np.random.default_rng(seed))  # type: ignore[attr-defined]
-        over = False
-        while not over:
-            frame, _, terminated, truncated, info = env.step(player.act(frame, info))
-            over = terminated or truncated
-        successes += info["success"]
-    env.close()
-    return successes / episodes
-
-
 def test_the_scripted_policy_solves_it_and_chance_does_not(simulator: Simulator) -> None:
-    assert solved("scripted", 10) >= 0.8
-    assert solved("random", 10) < 0.2
+    assert solved(THROW, "scripted", 10) >= 0.8
+    assert solved(THROW, "random", 10) < 0.2
 
 
 def test_recordings_throw(simulator: Simulator) -> None:

@@ -79,6 +79,7 @@ class Collector:
             "seed": self.seed,
             "steps": self.steps,
             "frame_rate_hz": self._first_scene().frame_rate_hz,
+            "size_px": self.size_px,
             "mesh": mesh,
         }
 

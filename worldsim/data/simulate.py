@@ -172,6 +172,8 @@ def _prepare(folder: Path, meta: dict[str, Any], pool: ProcessPoolExecutor) -> l
         write_whole(folder / META_FILE, encode_meta(sealed).encode())
         return []
     stored = read_meta(folder)
+    if "size_px" not in stored and "camera" in stored:  # the first recordings had it there only
+        stored["size_px"] = stored["camera"]["width_px"]
     for package in ("numpy", "pybullet"):  # another version may give other bytes
         before, now = stored.get("versions", {}).get(package), _versions().get(package)
         if before is not None and before != now:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError
+from worldsim.sim.checks import check_above_zero, check_numbers
 
 Float = NDArray[np.float64]
 
@@ -20,6 +21,7 @@ class Camera:
 
     `sample_px` is the point of a pixel that the renderer samples, from its upper left corner:
     (0.5, 0.5) is the centre; PyBullet's TinyRenderer samples the lower left corner, (0, 1).
+    Raises InputError on a view that cannot be taken.
     """
 
     position_m: tuple[float, float, float]
@@ -31,6 +33,21 @@ class Camera:
     near_m: float = 0.05
     far_m: float = 5.0
     sample_px: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for name in ("position_m", "target_m", "up"):
+            check_numbers(f"camera: {name}", getattr(self, name), 3)
+        check_numbers("camera: sample_px", self.sample_px, 2)
+        check_numbers("camera: width_px, height_px", (self.width_px, self.height_px), 2, 1.0)
+        check_above_zero("camera: fov_y_rad, near_m", (self.fov_y_rad, self.near_m), 2)
+        check_numbers("camera: far_m", (self.far_m,), 1, self.near_m)
+        forward = np.subtract(self.target_m, self.position_m)
+        aside = float(np.linalg.norm(np.cross(forward, self.up)))
+        if self.fov_y_rad >= np.pi or self.near_m == self.far_m or aside < 1e-9:
+            raise InputError(
+                "camera: it must look at another point than its own, not along `up`, at less than "
+                "pi rad, and far_m must be above near_m"
+            )
 
     @cached_property
     def world_from_camera(self) -> Float:

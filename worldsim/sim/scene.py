@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from math import hypot
+from typing import Any, Literal, get_args
 
 from worldsim.actions import ActionSpec
 from worldsim.errors import InputError, unknown
 from worldsim.sim.actuators import Actuator, Planar, actuator_from_dict
 from worldsim.sim.camera import Camera
+from worldsim.sim.checks import check_above_zero, check_numbers
 from worldsim.sim.mesh import Mesh
 
 Shape = Literal["box", "sphere", "cylinder", "mesh"]
 Role = Literal["actuated", "free", "static", "marker", "camera"]
 Split = Literal["id", "combo", "ood"]
 SCHEMA = 1
+MOST_BODIES = 255  # a segmentation value is a byte
+_NOT_NEGATIVE = (
+    "mass_kg",
+    "friction",
+    "rolling_friction",
+    "spinning_friction",
+    "restitution",
+    "linear_damping",
+    "angular_damping",
+)
+_SIZES: dict[Shape, int] = {"box": 3, "sphere": 1, "cylinder": 2, "mesh": 3}
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,7 @@ class Body:
     physics, static ones rest, a marker is drawn but touches nothing, and the camera is where the
     view is taken from. `mass_kg` is 0 for static bodies and markers. A body `attached_to` another
     one (its name) keeps its place on it. A mesh is `mesh`, or where that is None the file `asset`
-    of pybullet_data.
+    of pybullet_data. Raises InputError on numbers that no body has.
     """
 
     name: str
@@ -50,6 +63,26 @@ class Body:
     mesh: Mesh | None = None
     asset: str = ""
 
+    def __post_init__(self) -> None:
+        for kind, value, known in (
+            ("shape", self.shape, get_args(Shape)),
+            ("role", self.role, get_args(Role)),
+        ):
+            if value not in known:
+                raise unknown(kind, str(value), known)
+        of = f"body {self.name!r}:"
+        check_above_zero(f"{of} size_m of a {self.shape}", self.size_m, _SIZES[self.shape])
+        check_numbers(f"{of} color_rgb", self.color_rgb, 3, 0.0, 1.0)
+        for name in ("position_m", "velocity_m_s", "angular_velocity_rad_s"):
+            check_numbers(f"{of} {name}", getattr(self, name), 3)
+        check_numbers(f"{of} orientation_xyzw", self.orientation_xyzw, 4)
+        if abs(hypot(*self.orientation_xyzw) - 1.0) > 1e-3:
+            raise InputError(f"{of} orientation_xyzw {self.orientation_xyzw} has not the length 1")
+        for name in _NOT_NEGATIVE:
+            check_numbers(f"{of} {name}", (getattr(self, name),), 1, 0.0)
+        if (self.shape == "mesh") != (self.mesh is not None or bool(self.asset)):
+            raise InputError(f'{of} the shape "mesh", and no other, has a mesh or an asset')
+
     @property
     def diameter_m(self) -> float:
         """Width seen from above: twice the radius, or a box's longer horizontal edge."""
@@ -71,13 +104,18 @@ class Light:
     diffuse: float = 0.5
     specular: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_numbers("light: direction", self.direction, 3)
+        shares = (self.ambient, self.diffuse, self.specular)
+        check_numbers("light: ambient, diffuse, specular", shares, 3, 0.0)
+
 
 @dataclass(frozen=True)
 class Scene:
     """The start of an episode and the rules that hold in it.
 
     A body's index in `bodies` is its index in BodyStates; index + 1 is its segmentation value
-    (0 means nothing was hit).
+    (0 means nothing was hit). Raises InputError where its parts do not fit together.
     """
 
     scenario: str
@@ -93,11 +131,22 @@ class Scene:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.split not in get_args(Split):
+            raise unknown("split", str(self.split), get_args(Split))
+        rates = (self.physics_rate_hz, self.frame_rate_hz)
+        if not all(isinstance(rate, int) for rate in rates) or self.physics_rate_hz < 1:
+            raise InputError(f"rates must be whole numbers above 0, got {rates} Hz")
         if self.frame_rate_hz < 1 or self.physics_rate_hz % self.frame_rate_hz:
             raise InputError(
                 f"frame rate {self.frame_rate_hz} Hz does not divide "
                 f"the physics rate {self.physics_rate_hz} Hz"
             )
+        check_numbers("gravity_m_s2", self.gravity_m_s2, 3)
+        if len(self.bodies) > MOST_BODIES:
+            raise InputError(f"{len(self.bodies)} bodies, {MOST_BODIES} are the most")
+        self._check_names()
+
+    def _check_names(self) -> None:
         names = [body.name for body in self.bodies]
         if len(set(names)) != len(names):
             raise InputError(f"body names must differ: {names}")
@@ -109,6 +158,13 @@ class Scene:
         for name in (self.actuator.body, *(b.attached_to for b in self.bodies if b.attached_to)):
             if name not in names:
                 raise unknown("body", name, names)
+        held = {body.name for body in self.bodies if body.attached_to}
+        for body in self.bodies:
+            if body.attached_to in held:
+                raise InputError(
+                    f"body {body.name!r} is attached to {body.attached_to!r}, which is attached "
+                    "itself; attach both to the same one"
+                )
 
     @property
     def dt_s(self) -> float:
@@ -130,10 +186,11 @@ class Scene:
         return tuple(i for i, b in enumerate(self.bodies) if b.role in roles or b.attached_to)
 
     def index(self, name: str) -> int:
+        """A body's place in `bodies`; InputError where there is none of that name."""
         for i, body in enumerate(self.bodies):
             if body.name == name:
                 return i
-        raise KeyError(f"no body {name!r}; there are {', '.join(b.name for b in self.bodies)}")
+        raise unknown("body", name, [body.name for body in self.bodies])
 
     def body(self, name: str) -> Body:
         return self.bodies[self.index(name)]
@@ -152,6 +209,18 @@ class Scene:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Scene:
+        """The inverse of `to_dict`. Raises InputError on what is no scene, or another version's."""
+        try:
+            return cls._of(values)
+        except InputError:
+            raise
+        except KeyError as error:
+            raise InputError(f"not a scene: {error} is missing") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            raise InputError(f"not a scene: {error}") from error
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Scene:
         values = dict(values)
         schema = values.pop("schema", None)
         if schema != SCHEMA:
@@ -166,7 +235,12 @@ class Scene:
 
     @classmethod
     def from_json(cls, text: str) -> Scene:
-        return cls.from_dict(json.loads(text))
+        """The inverse of `to_json`; see `from_dict`."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"not a scene's JSON: {error}") from error
+        return cls.from_dict(values)
 
 
 def _body(values: dict[str, Any]) -> Body:

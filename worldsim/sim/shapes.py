@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import InputError
 from worldsim.sim.mesh import Mesh
 from worldsim.sim.scene import Body
 
@@ -26,7 +27,12 @@ _SMOOTH = float(np.cos(np.radians(30.0)))
 
 
 def create_shapes(bullet: Any, client: int, body: Body) -> tuple[int, int]:
-    """The body's collision shape (-1 for a marker: it touches nothing) and visual shape."""
+    """The body's collision shape (-1 for a marker: it touches nothing) and visual shape.
+
+    Raises InputError on an asset: only its actuator can build it.
+    """
+    if body.asset:
+        raise InputError(f"body {body.name!r} is an asset that the scene's actuator does not build")
     size_m = body.size_m
     solid: dict[str, Any]
     visible: dict[str, Any]

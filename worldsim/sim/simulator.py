@@ -50,18 +50,19 @@ class Simulator:
         return self._scene
 
     def reset(self, scene: Scene) -> None:
-        """Build the scene anew, at its start."""
+        """Build the scene anew, at its start. Raises InputError where that cannot be done."""
         if self._client < 0:
             raise InputError("this simulator is closed; make a new one")
         self._bullet.resetSimulation(physicsClientId=self._client)
+        self._scene = None  # what cannot be built leaves no world to step in
         self._set_engine(scene)
-        self._scene = scene
         self._actions: list[NDArray[np.float32]] = []
         self._start = _start_state(scene)
         self._world = World(self._bullet, self._client, scene)
         self._links = self._build(scene)
         self._contacts = ContactLog({place: index for index, place in self._links.items()})
         self._segment = _segments(self._links)
+        self._scene = scene
         self._last_camera = self.camera
 
     def step(self, action: ArrayLike) -> None:
@@ -222,6 +223,9 @@ class Simulator:
                 f"body {scene.actuator.body!r} is what the {scene.actuator.kind} actuator drives; "
                 'its role must be "actuated", or "camera" for a camera'
             )
+        for body in scene.bodies:
+            if body.role in ("free", "actuated") and body.mass_kg == 0.0:
+                raise InputError(f"body {body.name!r} is {body.role}: it needs a mass above 0")
         links: dict[int, tuple[int, int]] = {}
         self._drive = Drive()
         for index, body in enumerate(scene.bodies):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -48,6 +49,12 @@ class Actuator:
 
     kind: ClassVar[str]
     body: str
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not all(isfinite(n) for n in numbers if isinstance(n, float)):
+                raise InputError(f"actuator {self.kind!r}: {name} must be finite, got {value}")
 
     def __init_subclass__(cls) -> None:
         ACTUATORS[cls.kind] = cls

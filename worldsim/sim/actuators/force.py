@@ -26,8 +26,9 @@ class Force(Actuator):
     axes: str = "xy"
 
     def __post_init__(self) -> None:
-        if not self.axes or not set(self.axes) <= set("xyz"):
-            raise InputError(f"axes of a force are letters of 'xyz', got {self.axes!r}")
+        super().__post_init__()
+        if not self.axes or sorted(set(self.axes) & set("xyz")) != sorted(self.axes):
+            raise InputError(f"axes of a force are different letters of 'xyz', got {self.axes!r}")
 
     @property
     def channels(self) -> int:

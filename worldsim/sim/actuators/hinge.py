@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.errors import InputError
 from worldsim.sim.actuators.actuator import Actuator, Drive
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class _Hinged(Drive):
 
     def __init__(self, settings: Torque | Tilt, world: World) -> None:
         super().__init__()
+        if abs(float(np.linalg.norm(settings.axis)) - 1.0) > 1e-3:
+            raise InputError(f"the axis of a hinge must have the length 1, got {settings.axis}")
         self._bullet, self._client = world.bullet, world.client
         self._scale = float(world.scene.action_spec.scales[0])
         self.links = world.add_hinged(settings.body, settings.pivot_m, settings.axis)

@@ -33,8 +33,11 @@ def after_import(name: str) -> str:
             raise InputError(f"{name!r}: {module!r} is not the name of a module")
         try:
             import_module(module)
-        except ImportError as error:
-            raise InputError(f"{name!r}: cannot import {module!r}: {error}") from error
+        except InputError:
+            raise
+        except Exception as error:  # a user's module may fail in any way
+            said = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            raise InputError(f"{name!r}: cannot import {module!r}: {said}{error}") from error
     return short
 
 

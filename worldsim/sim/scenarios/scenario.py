@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -54,7 +55,7 @@ class Scenario:
     `build(rng, drawn)` makes the scene from the values drawn from `table` (see `draw`) and a
     generator for all else, places above all; name, split and seed are filled in. `subject` names
     the body that the task is about. `task` sees 3D states only, so it judges simulator and model
-    alike.
+    alike. Without `reserved` pairs there is no combo.
     """
 
     name: str
@@ -65,8 +66,16 @@ class Scenario:
     reserved: Reserved = ()
 
     def __post_init__(self) -> None:
-        if not (self.name.isidentifier() and self.name == self.name.lower()):
-            raise InputError(f"a scenario's name is lower case letters, got {self.name!r}")
+        if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", str(self.name)):
+            raise InputError(
+                f"a scenario's name is lower case letters, digits and single _, got {self.name!r}"
+            )
+        for one, other in self.reserved:
+            for factor in (one, other):
+                if factor not in self.table:
+                    raise unknown("factor", factor, self.table)
+            if one == other:
+                raise InputError(f"a reserved pair has two different factors, got {one!r} twice")
 
     @property
     def env_id(self) -> str:
@@ -77,6 +86,11 @@ class Scenario:
     def model_id(self) -> str:
         """Its model's id in Gymnasium: worldsim/Push-WM-v0 for push."""
         return f"worldsim/{self._title}-WM-v0"
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """Those it has."""
+        return tuple(s for s in get_args(Split) if s != "combo" or self.reserved)
 
     @property
     def _title(self) -> str:
@@ -91,13 +105,16 @@ class Scenario:
     ) -> Scene:
         """The scene of a seed: the same on every machine and in every process.
 
-        Raises InputError on an unknown split, a negative seed, an empty image, or where no start
-        poses are found.
+        Raises InputError on an unknown split or one that the scenario has not, a negative seed, an
+        empty image, a scene without the subject, or where no start poses are found.
         """
         if min(width_px, height_px) < 1:
             raise InputError(f"an image needs at least 1 x 1 px, got {width_px} x {height_px}")
         rng = self._rng(seed, split)
         scene = self.build(rng, draw(rng, self.table, self.reserved, split))
+        if not isinstance(scene, Scene):
+            raise InputError(f"{self.name}: build must make a Scene, not {type(scene).__name__}")
+        scene.index(self.subject)
         camera = scene.camera.resized(width_px, height_px)
         return replace(scene, scenario=self.name, camera=camera, split=split, seed=seed)
 
