@@ -327,7 +327,7 @@ def test_it_runs_without_pybullet(checkpoint: Checkpoint) -> None:
 
 
 def test_a_scenario_without_a_shipped_model_says_how_to_get_one(checkpoint: Checkpoint) -> None:
-    with pytest.raises(InputError, match="no model of 'drop' ships .* worldsim train"):
+    with pytest.raises(InputError, match="no model of 'drop' ships .*worldsim train"):
         gymnasium.make("worldsim/Drop-WM-v0")
     with pytest.raises(InputError, match="model of 'push', not of 'drop'"):
         gymnasium.make("worldsim/Drop-WM-v0", checkpoint=str(checkpoint[0]))
