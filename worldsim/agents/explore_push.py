@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.agents.noise import OrnsteinUhlenbeck
+from worldsim.agents.noise import LowPass, OrnsteinUhlenbeck
 from worldsim.agents.scripted.push import PushBoxToGoal
 from worldsim.agents.steering import Plane, Push, Table, outline_radius_m, unit
 from worldsim.sim.scene import Scene
 
 KINDS = ("roam", "rest", "push", "goal")
 SHARES = (0.18, 0.07, 0.6, 0.15)  # how often each begins; a push lasts longest
-SMOOTHING = 0.45  # share of the last action that stays
 
 
 class PushExplorer:
@@ -36,7 +35,7 @@ class PushExplorer:
         self._goal = PushBoxToGoal()
         for part in (self._roam, self._noise, self._goal):
             part.reset(scene, rng)
-        self._last = np.zeros(scene.action_spec.size)
+        self._smoother = LowPass(scene.action_spec.size)
         self._left = 0
 
     def act(self, observation: NDArray[np.uint8], info: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -47,10 +46,7 @@ class PushExplorer:
         wanted = self._wanted(observation, info, positions_m)
         if self._kind != "rest":
             wanted = wanted + self._noise.act(observation, info)
-        self._last = SMOOTHING * self._last + (1.0 - SMOOTHING) * np.clip(wanted, -1.0, 1.0)
-        if self._kind == "rest" and np.abs(self._last).max() < 0.02:
-            self._last = np.zeros_like(self._last)
-        return self._last.astype(np.float32)
+        return self._smoother.smooth(wanted, self._kind == "rest")
 
     def _begin(self, positions_m: Plane) -> None:
         self._kind = KINDS[int(self._rng.choice(len(KINDS), p=SHARES))]
@@ -83,7 +79,7 @@ class PushExplorer:
         self, observation: NDArray[np.uint8], info: Mapping[str, Any], positions_m: Plane
     ) -> Plane:
         if self._kind == "rest":
-            return np.zeros_like(self._last)
+            return np.zeros(2)
         if self._kind == "roam":
             return self._speed * self._roam.act(observation, info).astype(np.float64)
         if self._kind == "goal":

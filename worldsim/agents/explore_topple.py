@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.agents.noise import OrnsteinUhlenbeck
+from worldsim.agents.noise import LowPass, OrnsteinUhlenbeck
 from worldsim.agents.scripted.topple import PushOver
 from worldsim.agents.steering import Plane, Table, unit
 from worldsim.sim.scene import Scene
@@ -16,7 +16,6 @@ from worldsim.sim.scene import Scene
 KINDS = ("run", "roam", "rest", "solve")
 SHARES = (0.55, 0.1, 0.05, 0.3)  # how often each begins
 LENGTHS = {"run": (16, 36), "roam": (8, 20), "rest": (5, 12), "solve": (25, 45)}
-SMOOTHING = 0.45  # share of the last action that stays
 
 
 class ToppleExplorer:
@@ -36,7 +35,7 @@ class ToppleExplorer:
         self._solve = PushOver()
         for part in (self._roam, self._noise, self._solve):
             part.reset(scene, rng)
-        self._last = np.zeros(scene.action_spec.size)
+        self._smoother = LowPass(scene.action_spec.size)
         self._left = 0
 
     def act(self, observation: NDArray[np.uint8], info: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -49,10 +48,7 @@ class ToppleExplorer:
         wanted = self._wanted(observation, info)
         if self._kind != "rest":
             wanted = wanted + self._noise.act(observation, info)
-        self._last = SMOOTHING * self._last + (1.0 - SMOOTHING) * np.clip(wanted, -1.0, 1.0)
-        if self._kind == "rest" and np.abs(self._last).max() < 0.02:
-            self._last = np.zeros_like(self._last)
-        return self._last.astype(np.float32)
+        return self._smoother.smooth(wanted, self._kind == "rest")
 
     def _wanted(self, observation: NDArray[np.uint8], info: Mapping[str, Any]) -> Plane:
         if self._kind == "run":
@@ -62,4 +58,4 @@ class ToppleExplorer:
             return self._speed * self._roam.act(observation, info).astype(np.float64)
         if self._kind == "solve":
             return self._solve.act(observation, info).astype(np.float64)
-        return np.zeros_like(self._last)
+        return np.zeros(2)

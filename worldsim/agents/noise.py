@@ -42,6 +42,21 @@ class Uniform:
         return self._action
 
 
+class LowPass:
+    """Smooths actions: each keeps a share of the one before. At rest it comes to a full stop."""
+
+    def __init__(self, size: int, kept: float = 0.45) -> None:
+        self.kept = kept
+        self._last = np.zeros(size)
+
+    def smooth(self, wanted: NDArray[np.floating], resting: bool) -> NDArray[np.float32]:
+        """The action (A,) to take in place of `wanted` (A,)."""
+        self._last = self.kept * self._last + (1.0 - self.kept) * np.clip(wanted, -1.0, 1.0)
+        if resting and np.abs(self._last).max() < 0.02:
+            self._last = np.zeros_like(self._last)
+        return self._last.astype(np.float32)
+
+
 class OrnsteinUhlenbeck:
     """Smooth noise: a mean-reverting random walk, clipped to [-1, 1].
 

@@ -14,7 +14,16 @@ from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Force
 from worldsim.sim.camera import Camera
-from worldsim.sim.scenarios.parts import DARK_GREY, WORLD, gravity, ground, light, paint, view
+from worldsim.sim.scenarios.parts import (
+    DARK_GREY,
+    SIDES,
+    WORLD,
+    gravity,
+    ground,
+    light,
+    paint,
+    view,
+)
 from worldsim.sim.scenarios.scenario import Moment, Outcome, Scenario
 from worldsim.sim.scenarios.table import Choice, Drawn, Range
 from worldsim.sim.scene import Body, Scene
@@ -106,7 +115,6 @@ def task(scene: Scene, moment: Moment) -> Outcome:
 
 def _cushions() -> tuple[Body, ...]:
     thickness_m, height_m = CUSHION_M
-    sides = {"east": (1, 0), "west": (-1, 0), "north": (0, 1), "south": (0, -1)}
     return tuple(
         Body(
             f"cushion_{side}",
@@ -126,7 +134,7 @@ def _cushions() -> tuple[Body, ...]:
             friction=0.2,
             restitution=1.0,
         )
-        for side, (x, y) in sides.items()
+        for side, (x, y) in SIDES.items()
     )
 
 

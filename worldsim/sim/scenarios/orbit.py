@@ -18,7 +18,7 @@ from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Orbit
 from worldsim.sim.camera import Camera
-from worldsim.sim.scenarios.parts import GREY, WORLD, gravity, ground, light, paint, view
+from worldsim.sim.scenarios.parts import GREY, WORLD, facing, gravity, ground, light, paint, view
 from worldsim.sim.scenarios.scenario import Moment, Outcome, Scenario
 from worldsim.sim.scenarios.table import Choice, Drawn, Range
 from worldsim.sim.scene import Body, Scene, Shape
@@ -175,7 +175,7 @@ def _thing(rng: Generator, drawn: Drawn, name: str, form: str, color: str) -> Bo
         mass_kg=0.3,
         friction=0.6,
         rolling_friction=0.01,
-        orientation_xyzw=(0.0, 0.0, float(np.sin(0.5 * yaw_rad)), float(np.cos(0.5 * yaw_rad))),
+        orientation_xyzw=facing(yaw_rad),
         linear_damping=0.0,
         angular_damping=0.0,
     )

@@ -33,6 +33,9 @@ HUES: dict[str, tuple[float, float, float, float]] = {
     "purple": (0.760, 0.020, 0.75, 0.90),
     "pink": (0.890, 0.015, 0.35, 0.95),
 }
+SIDES = {"east": (1, 0), "west": (-1, 0), "north": (0, 1), "south": (0, -1)}
+"""Where the four walls of a square stand, seen from its middle: x, y."""
+
 GREY: Color = (0.72, 0.72, 0.71)
 DARK_GREY: Color = (0.42, 0.42, 0.43)
 
@@ -74,6 +77,11 @@ def proportions(rng: Generator, shape: Shape, radius_m: float) -> tuple[float, .
     if shape == "cylinder":
         return 0.95 * radius_m, width_m * float(rng.uniform(0.75, 0.95))
     return width_m, width_m * float(rng.uniform(0.8, 1.0)), width_m * float(rng.uniform(0.75, 0.95))
+
+
+def facing(yaw_rad: float) -> tuple[float, float, float, float]:
+    """An upright orientation, turned about the vertical."""
+    return 0.0, 0.0, float(np.sin(0.5 * yaw_rad)), float(np.cos(0.5 * yaw_rad))
 
 
 def turned(rng: Generator, tilt_rad: float) -> tuple[float, float, float, float]:

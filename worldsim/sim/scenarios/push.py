@@ -11,6 +11,7 @@ from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Planar
 from worldsim.sim.camera import Camera
+from worldsim.sim.scenarios.parts import SIDES, facing
 from worldsim.sim.scenarios.scenario import Moment, Outcome, Scenario
 from worldsim.sim.scenarios.table import Drawn, Range
 from worldsim.sim.scene import Body, Light, Scene
@@ -111,7 +112,7 @@ def _things(rng: Generator, drawn: Drawn) -> tuple[Body, ...]:
         position_m=(*at["box"], 0.5 * height_m),
         mass_kg=drawn["box_mass_kg"],
         friction=drawn["box_friction"],
-        orientation_xyzw=(0.0, 0.0, float(np.sin(0.5 * yaw_rad)), float(np.cos(0.5 * yaw_rad))),
+        orientation_xyzw=facing(yaw_rad),
     )
     return goal, pusher, sphere, box
 
@@ -135,7 +136,6 @@ def _camera() -> Camera:
 def _arena() -> tuple[Body, ...]:
     thickness_m, height_m = WALL_M
     offset_m, length_m = ARENA_M + 0.5 * thickness_m, 2.0 * (ARENA_M + thickness_m)
-    sides = {"east": (1, 0), "west": (-1, 0), "north": (0, 1), "south": (0, -1)}
     walls = (
         Body(
             f"wall_{side}",
@@ -146,7 +146,7 @@ def _arena() -> tuple[Body, ...]:
             role="static",
             friction=0.2,
         )
-        for side, (x, y) in sides.items()
+        for side, (x, y) in SIDES.items()
     )
     table = Body(
         "table",

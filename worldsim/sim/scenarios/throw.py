@@ -15,6 +15,7 @@ from worldsim.sim.actuators import Launch
 from worldsim.sim.scenarios.parts import (
     DARK_GREY,
     ROLLING_M,
+    SIDES,
     WORLD,
     gravity,
     ground,
@@ -144,7 +145,6 @@ def _bin(rng: Generator, drawn: Drawn, place_m: tuple[float, float]) -> tuple[Bo
         position_m=(x_m, y_m, 0.001),
         role="marker",
     )
-    sides = {"east": (1, 0), "west": (-1, 0), "north": (0, 1), "south": (0, -1)}
     walls = (
         Body(
             name=f"bin_{side}",
@@ -156,7 +156,7 @@ def _bin(rng: Generator, drawn: Drawn, place_m: tuple[float, float]) -> tuple[Bo
             friction=1.0,
             restitution=1.0,
         )
-        for side, (x, y) in sides.items()
+        for side, (x, y) in SIDES.items()
     )
     return (floor, *walls)
 

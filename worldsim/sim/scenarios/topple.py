@@ -15,7 +15,7 @@ from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Planar
 from worldsim.sim.camera import Camera
-from worldsim.sim.scenarios.parts import WORLD, gravity, ground, light, paint, view
+from worldsim.sim.scenarios.parts import WORLD, facing, gravity, ground, light, paint, view
 from worldsim.sim.scenarios.scenario import Moment, Outcome, Scenario
 from worldsim.sim.scenarios.table import Choice, Drawn, Range
 from worldsim.sim.scene import Body, Scene
@@ -179,7 +179,7 @@ def _block(
         position_m=(float(at_m[0]), float(at_m[1]), (0.5 + floor) * size_m[2]),
         mass_kg=drawn["domino_mass_kg"],
         friction=drawn["domino_friction"],
-        orientation_xyzw=(0.0, 0.0, float(np.sin(0.5 * yaw_rad)), float(np.cos(0.5 * yaw_rad))),
+        orientation_xyzw=facing(yaw_rad),
         linear_damping=0.0,
         angular_damping=0.0,
     )
