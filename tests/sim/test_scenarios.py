@@ -127,7 +127,7 @@ def test_check_env_is_clean(name: str, size_px: int) -> None:
 def test_bodies_that_matter_are_seen_at_the_start(
     simulator: Simulator, name: str, split: Split
 ) -> None:
-    """At 64 px every one keeps at least 12 pixels in 95 % of start frames, none is cut off."""
+    """At 64 px every one keeps at least 12 pixels in 95 % of start frames."""
     seen = []
     for seed in range(40):
         scene = SCENARIOS[name].make_scene(seed, split)
