@@ -32,7 +32,7 @@ class Camera:
     height_px: int = 64
     near_m: float = 0.05
     far_m: float = 5.0
-    sample_px: tuple[float, float] = (0.0, 1.0)
+    sample_px: tuple[float, float] = (0.5, 0.5)
 
     def __post_init__(self) -> None:
         for name in ("position_m", "target_m", "up"):

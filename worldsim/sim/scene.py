@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import hypot
 from typing import Any, Literal, get_args
 
@@ -12,6 +12,7 @@ from worldsim.errors import InputError, unknown
 from worldsim.sim.actuators import Actuator, Planar, actuator_from_dict
 from worldsim.sim.camera import Camera
 from worldsim.sim.checks import check_above_zero, check_numbers
+from worldsim.sim.look import LOOKS, Look
 from worldsim.sim.mesh import Mesh
 
 Shape = Literal["box", "sphere", "cylinder", "mesh"]
@@ -123,6 +124,7 @@ class Scene:
     camera: Camera
     action_spec: ActionSpec
     light: Light = Light()
+    look: Look = Look()
     actuator: Actuator = Planar()
     gravity_m_s2: tuple[float, float, float] = (0.0, 0.0, -9.81)
     physics_rate_hz: int = 240
@@ -201,6 +203,10 @@ class Scene:
 
         return describe(self)
 
+    def with_look(self, look: Look) -> Scene:
+        """The same scene drawn otherwise."""
+        return replace(self, look=look, camera=replace(self.camera, sample_px=look.sample_px))
+
     def to_dict(self) -> dict[str, Any]:
         return {"schema": SCHEMA, **asdict(self), "actuator": self.actuator.to_dict()}
 
@@ -229,6 +235,8 @@ class Scene:
         values["camera"] = Camera.from_dict(values["camera"])
         values["action_spec"] = ActionSpec.from_dict(values["action_spec"])
         values["light"] = Light(**_tuples(values["light"]))
+        # Scenes had no look when TinyRenderer drew all of them.
+        values["look"] = Look.from_dict(values.get("look", LOOKS["tiny"].to_dict()))
         values["actuator"] = actuator_from_dict(values["actuator"])
         values["gravity_m_s2"] = tuple(values["gravity_m_s2"])
         return cls(**values)
