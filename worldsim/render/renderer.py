@@ -1,33 +1,107 @@
-"""The renderer's face (kernels under way)."""
+"""Renderer: a scene and the poses of its bodies become RGB, depth and segmentation."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.episode import BodyStates
+from worldsim.errors import InputError
+from worldsim.render.compiled import announced
+from worldsim.render.picture import TILE, draw
+from worldsim.render.records import body_records, mesh_arrays, view_record
 from worldsim.sim.scene import Scene
 
+Float = NDArray[np.float64]
 Images = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]
 
 
 class Renderer:
-    def __init__(self, scene: Scene, assets: Path | None = None) -> None:
+    """Draws one scene, again and again: what rests is drawn once.
+
+    The pixels are a function of the scene and the poses alone, bit for bit, whatever was drawn
+    before, in any process or thread. One Renderer serves one thread at a time.
+    Raises InputError where the scene's look is not this renderer's.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        if scene.look.renderer != "worldsim":
+            raise InputError(
+                f"frames of the look {scene.look.renderer!r} are drawn by PyBullet's TinyRenderer, "
+                "in the simulator only; choose another look"
+            )
         self.scene = scene
+        self._bodies = body_records(scene)
+        self._view = view_record(scene)
+        self._eyes = [i for i, body in enumerate(scene.bodies) if body.role == "camera"]
+        self._still = self._bodies["still"] == 1
+        self._rested: tuple[Float, Float] | None = None
+        height, width = scene.camera.height_px, scene.camera.width_px
+        size, tiles = (height, width), (-(-height // TILE), -(-width // TILE))
+        self._resting = _images(size)
+        self._drawn = (*_images(size), np.empty(size, np.uint8))
+        self._meshes = mesh_arrays(scene)
+        self._lists = (
+            np.zeros(9, np.int64),
+            np.zeros((*tiles, 1 + len(scene.bodies)), np.int32),
+        )
 
-    def draw(self, position_m: NDArray[np.float64], orientation_xyzw: NDArray[np.float64]) -> Images:
-        """RGB uint8 (H, W, 3), depth m float32 (H, W), body index + 1 uint8 (H, W)."""
-        raise NotImplementedError
+    def draw(self, position_m: Float, orientation_xyzw: Float) -> Images:
+        """Draw bodies at positions (N, 3) in metres with orientations (N, 4), scene order.
+
+        RGB uint8 (H, W, 3), depth in metres along the view axis float32 (H, W), body index + 1
+        uint8 (H, W). Depth is `far_m` and segmentation 0 where nothing was hit. A body of the role
+        "camera" has the view. Raises InputError on other shapes and on what is not finite.
+        """
+        bodies = self._bodies
+        for name, values, width in (
+            ("position_m", position_m, 3),
+            ("orientation_xyzw", orientation_xyzw, 4),
+        ):
+            if np.shape(values) != (len(bodies), width) or not np.isfinite(values).all():
+                raise InputError(
+                    f"{name} must be finite numbers ({len(bodies)}, {width}), got "
+                    f"{np.shape(values)}"
+                )
+        bodies["position"], bodies["quaternion"] = position_m, orientation_xyzw
+        fresh = self._look(position_m, orientation_xyzw)
+        with announced():
+            draw(
+                bodies, self._view, fresh, self._resting, self._drawn, self._meshes, self._lists
+            )
+        ids, depth_m, _, rgb, _ = self._drawn
+        return rgb.copy(), depth_m.copy(), ids.copy()
+
+    def _look(self, position_m: Float, orientation_xyzw: Float) -> bool:
+        """Point the view; True where what rests must be drawn anew."""
+        places = [*np.flatnonzero(self._still), *self._eyes]
+        rested = position_m[places].copy(), orientation_xyzw[places].copy()
+        for index in self._eyes:
+            view_record(self.scene, (position_m[index], orientation_xyzw[index]), self._view)
+        before, self._rested = self._rested, rested
+        return before is None or not all(map(np.array_equal, before, rested))
 
 
-def draw_states(scene: Scene, states: BodyStates, assets: Path | None = None) -> Images:
-    """The same for every row of states, stacked."""
-    renderer = Renderer(scene, assets)
+def draw_states(scene: Scene, states: BodyStates) -> Images:
+    """Draw every row of the states, stacked: (T+1, H, W, 3), (T+1, H, W), (T+1, H, W)."""
+    renderer = Renderer(scene)
     rows = [
-        renderer.draw(p, q)
-        for p, q in zip(states.position_m, states.orientation_xyzw, strict=True)
+        renderer.draw(position_m, orientation_xyzw)
+        for position_m, orientation_xyzw in zip(
+            states.position_m, states.orientation_xyzw, strict=True
+        )
     ]
-    rgb, depth_m, segmentation = zip(*rows, strict=True)
-    return np.stack(rgb), np.stack(depth_m), np.stack(segmentation)
+    frames, depth_m, segmentation = zip(*rows, strict=True)
+    return np.stack(frames), np.stack(depth_m), np.stack(segmentation)
+
+
+def _images(size: tuple[int, int]) -> tuple[Any, ...]:
+    """Room for body index + 1, depth, key and RGB."""
+    return (
+        np.zeros(size, np.uint8),
+        np.zeros(size, np.float32),
+        np.zeros(size, np.int32),
+        np.zeros((*size, 3), np.uint8),
+    )

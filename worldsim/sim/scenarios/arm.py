@@ -119,6 +119,7 @@ def _panda(hand_m: tuple[float, float, float]) -> tuple[Body, ...]:
                 angular_damping=0.0,
                 orientation_xyzw=orientation_xyzw,
                 asset=link.asset,
+                asset_yaw_rad=link.asset_yaw_rad,
             )
         )
     return tuple(bodies)

@@ -1,0 +1,170 @@
+"""Triangle meshes by z-buffer: once from the camera, for all samples of a pixel, and once from
+the light, for the shadow that the mesh throws."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+
+from worldsim.render.compiled import kernel
+
+Array = Any  # of numba's; its types are the layout's
+
+
+@kernel
+def clear(rect: Array, nearness: Array) -> None:
+    """Empty the z-buffers (S, H, W) within a body's rectangle."""
+    for k in range(nearness.shape[0]):
+        for y in range(rect[1], rect[3]):
+            for x in range(rect[0], rect[2]):
+                nearness[k, y, x] = 0.0
+
+
+@kernel
+def draw_mesh(
+    bodies: Array, number: int, view: Array, points: Array, faces: Array, first: int, base: int,
+    corners: Array, nearness: Array, owner: Array, triangle: Array,
+) -> None:  # fmt: skip
+    """Enter a body's triangles into the z-buffers (S, H, W) of 1 / depth.
+
+    Both sides are drawn: meshes may have gaps, through which the far side is seen.
+
+    `points` (V, 6: vertices, normals) and `faces` are those of this mesh, the first of them number `base` and `first` of
+    all; `corners` (V, 3) is room for its vertices in the image.
+    """
+    body = bodies[number]
+    _project(body, view, points, corners)
+    samples = 1 if view.samples == 1 else 1 + view.samples
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0] - base, faces[f, 1] - base, faces[f, 2] - base
+        xa, ya, wa = corners[a, 0], corners[a, 1], corners[a, 2]
+        xb, yb, wb = corners[b, 0], corners[b, 1], corners[b, 2]
+        xc, yc, wc = corners[c, 0], corners[c, 1], corners[c, 2]
+        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+        if area == 0.0 or wa <= 0.0 or wb <= 0.0 or wc <= 0.0:
+            continue
+        left, right = min(xa, xb, xc), max(xa, xb, xc)
+        top, bottom = min(ya, yb, yc), max(ya, yb, yc)
+        if left >= body.rect2 or top >= body.rect3 or right <= body.rect0 or bottom <= body.rect1:
+            continue
+        scale = 1.0 / area
+        # Barycentric weights of b and c are planes over the image, and so is 1 / depth.
+        bx, by = (yc - ya) * scale, (xa - xc) * scale
+        cx, cy = (ya - yb) * scale, (xb - xa) * scale
+        for k in range(samples):
+            u0, v0 = view.offsets[k, 0], view.offsets[k, 1]
+            x0, x1 = int(ceil(left - u0)), int(floor(right - u0)) + 1
+            y0, y1 = int(ceil(top - v0)), int(floor(bottom - v0)) + 1
+            for y in range(max(y0, body.rect1), min(y1, body.rect3)):
+                for x in range(max(x0, body.rect0), min(x1, body.rect2)):
+                    u, v = x + u0 - xa, y + v0 - ya
+                    share_b = u * bx + v * by
+                    share_c = u * cx + v * cy
+                    share_a = 1.0 - share_b - share_c
+                    if share_a < 0.0 or share_b < 0.0 or share_c < 0.0:
+                        continue
+                    near = share_a * wa + share_b * wb + share_c * wc
+                    if near > nearness[k, y, x]:
+                        nearness[k, y, x] = near
+                        owner[k, y, x] = number
+                        triangle[k, y, x] = first + f
+
+
+@kernel
+def _project(body: Array, view: Array, points: Array, corners: Array) -> None:
+    """Vertices in the image, px, and 1 / depth (0 behind the near plane)."""
+    turn, axes = body.turn, view.axes
+    mx, my = 0.5 * view.width, 0.5 * view.height
+    gx = body.position[0] - view.eye[0]
+    gy = body.position[1] - view.eye[1]
+    gz = body.position[2] - view.eye[2]
+    for i in range(len(points)):
+        px, py, pz = points[i, 0], points[i, 1], points[i, 2]
+        x = gx + turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz
+        y = gy + turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz
+        z = gz + turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz
+        depth = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
+        if depth <= view.near:
+            corners[i, 2] = 0.0
+            continue
+        near = 1.0 / depth
+        corners[i, 0] = (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z) * near * view.focal + mx
+        corners[i, 1] = (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z) * near * view.focal + my
+        corners[i, 2] = near
+
+
+@kernel
+def place_light_map(bodies: Array, starts: Array, view: Array, heights: Array) -> None:
+    """Lay the light map (M, M) over all meshes, and empty it."""
+    heights[:, :] = -np.inf
+    low = np.full(3, np.inf)
+    high = np.full(3, -np.inf)
+    for m in range(len(starts)):
+        body = bodies[starts[m, 0]]
+        for k in range(3):
+            along = 0.0
+            for j in range(3):
+                way = view.sun[j] if k == 2 else view.across[k % 2, j]
+                along += way * body.position[j]
+            low[k] = min(low[k], along - body.reach)
+            high[k] = max(high[k], along + body.reach)
+    span = max(high[0] - low[0], high[1] - low[1])
+    view.map_scale = heights.shape[0] / span
+    view.map_u = 0.5 * (low[0] + high[0] - span)
+    view.map_v = 0.5 * (low[1] + high[1] - span)
+    view.map_middle = 0.5 * (low[2] + high[2])
+
+
+@kernel
+def draw_light_map(
+    body: Array, view: Array, points: Array, faces: Array, base: int, corners: Array,
+    heights: Array,
+) -> None:  # fmt: skip
+    """Enter how high a mesh reaches towards the light."""
+    _lay(body, view, points, corners)
+    size = heights.shape[0]
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0] - base, faces[f, 1] - base, faces[f, 2] - base
+        xa, ya, ha = corners[a, 0], corners[a, 1], corners[a, 2]
+        xb, yb, hb = corners[b, 0], corners[b, 1], corners[b, 2]
+        xc, yc, hc = corners[c, 0], corners[c, 1], corners[c, 2]
+        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+        if area == 0.0:
+            continue
+        left, right = max(int(ceil(min(xa, xb, xc) - 0.5)), 0), int(floor(max(xa, xb, xc) + 0.5))
+        top, bottom = max(int(ceil(min(ya, yb, yc) - 0.5)), 0), int(floor(max(ya, yb, yc) + 0.5))
+        scale = 1.0 / area
+        for y in range(top, min(bottom, size)):
+            for x in range(left, min(right, size)):
+                u, v = x + 0.5 - xa, y + 0.5 - ya
+                share_b = (u * (yc - ya) - v * (xc - xa)) * scale
+                share_c = (v * (xb - xa) - u * (yb - ya)) * scale
+                if share_b < 0.0 or share_c < 0.0 or share_b + share_c > 1.0:
+                    continue
+                height = ha + share_b * (hb - ha) + share_c * (hc - ha)
+                if height > heights[y, x]:
+                    heights[y, x] = height
+
+
+@kernel
+def _lay(body: Array, view: Array, points: Array, corners: Array) -> None:
+    """Vertices in the light map, px, and their height towards the light, m."""
+    ways = np.empty((3, 4))  # rows: along `across` and to the sun, as a turn and a shift
+    for k in range(3):
+        ways[k, 3] = 0.0
+        for j in range(3):
+            ways[k, j] = 0.0
+            for i in range(3):
+                way = view.sun[i] if k == 2 else view.across[k % 2, i]
+                ways[k, j] += way * body.turn[i, j]
+            way = view.sun[j] if k == 2 else view.across[k % 2, j]
+            ways[k, 3] += way * body.position[j]
+    ways[0, 3] -= view.map_u
+    ways[1, 3] -= view.map_v
+    ways[:2] *= view.map_scale
+    for i in range(len(points)):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        for k in range(3):
+            corners[i, k] = ways[k, 0] * x + ways[k, 1] * y + ways[k, 2] * z + ways[k, 3]

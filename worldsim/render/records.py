@@ -1,0 +1,170 @@
+"""A scene as the records and arrays that the kernels read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from worldsim.render import solids
+from worldsim.render.layout import BODY, MOST_SAMPLES, SOFT, VIEW
+from worldsim.render.surfaces import surface
+from worldsim.sim.scene import Body, Scene
+
+Float = NDArray[np.float64]
+
+GROUND_M = 1.5
+"""A level box that rests and is at least so long and wide is a ground."""
+_CELLS_M = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_SOFT_RAD = 0.05  # angular radius of a wide light
+_MAP, _MOST_MAP = 2, 1024  # px of the light map for one of the image, and its most
+# Samples of a pixel, no two in a row or column: rotated grid (4), eight rooks (8).
+_OFFSETS = {
+    1: (),
+    4: ((0.375, 0.125), (0.875, 0.375), (0.125, 0.625), (0.625, 0.875)),
+    8: (
+        (0.5625, 0.0625), (0.3125, 0.1875), (0.8125, 0.3125), (0.0625, 0.4375),
+        (0.6875, 0.5625), (0.1875, 0.6875), (0.9375, 0.8125), (0.4375, 0.9375),
+    ),
+}  # fmt: skip
+_KINDS = {
+    "sphere": solids.SPHERE,
+    "box": solids.BOX,
+    "cylinder": solids.CYLINDER,
+    "mesh": solids.MESH,
+}
+
+
+def body_records(scene: Scene) -> NDArray[Any]:
+    """What the kernels know of bodies (N,), poses left out."""
+    records = np.zeros(len(scene.bodies), BODY)
+    records["quaternion"] = (0.0, 0.0, 0.0, 1.0)
+    cell_m = _cell_m(scene)
+    for body, record in zip(scene.bodies, records, strict=True):
+        if body.role == "camera":
+            continue
+        record["kind"] = _KINDS[body.shape]
+        record["half"], record["reach"] = _extent_m(body)
+        record["rgb"] = body.color_rgb
+        record["still"] = not body.moves and body.shape != "mesh"
+        record["casts"] = body.role != "marker" and not _is_ground(body)
+        record["octants"] = body.role in ("free", "actuated") and not body.asset
+        record["cell"] = cell_m if _is_ground(body) else 0.0
+        if body.shape == "cylinder" and body.role == "marker":
+            record["kind"] = solids.DISC
+    return records
+
+
+def _extent_m(body: Body) -> tuple[Float, float]:
+    """Half edges of the box that holds a body about its origin, and its radius about that."""
+    if body.shape == "mesh":
+        vertices = surface(body)[0]
+        return np.abs(vertices).max(0), float(np.linalg.norm(vertices, axis=1).max())
+    if body.shape == "box":
+        half = 0.5 * np.array(body.size_m)
+        return half, float(np.linalg.norm(half))
+    radius_m, half_m = body.size_m[0], 0.5 * body.height_m
+    half = np.array([radius_m, radius_m, half_m])
+    return half, radius_m if body.shape == "sphere" else float(np.hypot(radius_m, half_m))
+
+
+def _is_ground(body: Body) -> bool:
+    level = body.orientation_xyzw[:2] == (0.0, 0.0)
+    large = body.shape == "box" and min(body.size_m[:2]) >= GROUND_M
+    return body.role == "static" and level and large
+
+
+def _cell_m(scene: Scene) -> float:
+    """Edge of the ground's chequer: a round number, about 1.5 times the largest free body."""
+    free = [body for body in scene.bodies if body.role == "free"]
+    sizes_m = [body.diameter_m for body in free or scene.bodies if body.moves]
+    wanted_m = 1.5 * max(sizes_m, default=0.1)
+    return min(_CELLS_M, key=lambda cell_m: abs(np.log(cell_m / wanted_m)))
+
+
+def view_record(
+    scene: Scene, pose: tuple[Float, Float] | None = None, record: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Camera, light and look (1,); from the position and xyzw of `pose`, into `record`."""
+    if record is None:
+        record = np.zeros(1, VIEW)
+        _set_light(scene, record[0])
+    view, camera = record[0], scene.camera
+    if pose is None:
+        view["eye"], view["axes"] = camera.position_m, camera.world_from_camera[:3, :3].T
+    else:
+        view["eye"], view["axes"] = pose[0], Rotation.from_quat(pose[1]).as_matrix().T
+    view["focal"], view["near"], view["far"] = camera.focal_px, camera.near_m, camera.far_m
+    view["width"], view["height"] = camera.width_px, camera.height_px
+    return record
+
+
+def _set_light(scene: Scene, view: Any) -> None:
+    light, look = scene.light, scene.look
+    sun = np.array(look.sun_direction or light.direction, float)
+    sun /= max(float(np.linalg.norm(sun)), 1e-12)
+    samples = _OFFSETS[look.samples]
+    view["samples"] = look.samples
+    view["offsets"][: 1 + MOST_SAMPLES] = 0.5
+    view["offsets"][: 1 + len(samples)] = (scene.camera.sample_px, *samples)
+    view["sun"] = sun
+    view["shadows"] = {"none": 0, "hard": 1, "soft": SOFT}[look.shadows]
+    view["across"] = _across(sun)
+    view["spread"] = np.tan(_SOFT_RAD) if look.shadows == "soft" else 0.0
+    view["directions"] = _cone(sun) if look.shadows == "soft" else sun
+    brightest = light.ambient + light.diffuse
+    scale = 1.0 / max(brightest, 1.0)
+    view["sun_rgb"] = scale * light.diffuse * np.array(look.sun_rgb)
+    view["ambient_rgb"] = scale * light.ambient * np.array(look.ambient_rgb)
+    for name in ("texture", "gloss", "mirror"):
+        view[name] = getattr(look, name)
+    view["zenith"], view["horizon"] = look.zenith_rgb, look.horizon_rgb
+    view["nadir"] = look.nadir_rgb
+    grounds = [b.position_m[2] + 0.5 * b.size_m[2] for b in scene.bodies if _is_ground(b)]
+    lows = [b.position_m[2] - _extent_m(b)[1] for b in scene.bodies if b.role != "camera"]
+    view["floor"] = min(grounds, default=min(lows, default=0.0))
+
+
+def _across(sun: Float) -> Float:
+    """Two directions (2, 3) at right angles to the light and to each other, right-handed."""
+    aside = np.cross(np.eye(3)[np.abs(sun).argmin()], sun)
+    aside /= np.linalg.norm(aside)
+    return np.stack([aside, np.cross(sun, aside)])
+
+
+def _cone(sun: Float) -> Float:
+    """Directions (SOFT, 3) evenly over a wide light: Vogel's spiral."""
+    number = np.arange(SOFT)
+    radius = np.tan(_SOFT_RAD) * np.sqrt((number + 0.5) / SOFT)
+    angle = number * np.pi * (3.0 - np.sqrt(5.0))
+    places = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    directions: Float = sun + places @ _across(sun)
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def mesh_arrays(scene: Scene) -> tuple[NDArray[Any], ...]:
+    """Surfaces of all mesh bodies in one, and room for their z-buffers and light maps."""
+    owners = [i for i, body in enumerate(scene.bodies) if body.shape == "mesh"]
+    parts = [surface(scene.bodies[i]) for i in owners]
+    firsts = np.cumsum([0, *(len(vertices) for vertices, _, _ in parts)])
+    faces = [faces + first for (_, _, faces), first in zip(parts, firsts, strict=False)]
+    ends = np.cumsum([0, *(len(part) for part in faces)])
+    bounds = zip(owners, firsts, firsts[1:], ends, ends[1:], strict=False)
+    samples = 0 if not owners else 1 if scene.look.samples == 1 else 1 + scene.look.samples
+    height, width = scene.camera.height_px, scene.camera.width_px
+    size = (samples, height, width) if owners else (1, height, width)
+    side = min(_MAP * width, _MOST_MAP) if owners else 1
+    most = max((len(vertices) for vertices, _, _ in parts), default=0)
+    return (
+        np.concatenate([np.zeros((0, 6)), *(np.hstack(part[:2]) for part in parts)]),
+        np.concatenate([np.zeros((0, 3), np.int64), *faces]),
+        np.array(list(bounds), np.int64).reshape(-1, 5),
+        np.zeros((most, 3)),
+        np.zeros(size),
+        np.zeros(size, np.int32),
+        np.zeros(size, np.int32),
+        np.zeros((side, side)),
+        np.zeros((len(owners), 4), np.int64),
+    )
