@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
 
-from worldsim import bench, cli, demo, judge
+from worldsim import cli, demo, judge
 from worldsim.agents.collect import Collector
+from worldsim.bench import all as bench
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
 from worldsim.episode import Episode
@@ -154,7 +155,7 @@ def test_an_end_in_failure_is_no_success(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(SCENARIOS, "push", lost)
     assert cli.main(f"rollout --policy zero --episodes 1 --out {tmp_path}".split()) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert load_episode(tmp_path / "episode_000.npz").terminated[-1]
+    assert load_episode(tmp_path / "episode_000.safetensors").terminated[-1]
     assert summary["success_rate"] == 0.0 and summary["mean_steps"] == 1.0
 
 

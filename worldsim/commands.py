@@ -57,6 +57,9 @@ def simulate(
     video: bool = False,
     mesh: Path | None = None,
     mesh_scale: float = 1.0,
+    renderer: str = "worldsim",
+    look: str | None = None,
+    frames: bool = True,
 ) -> None:
     """Record episodes of a scenario in the simulator; resumable.
 
@@ -79,6 +82,9 @@ def simulate(
         video: write episodes.webm too, a film of the first ten.
         mesh: an .obj, .stl, .glb, .ply or .off file, the form of the body that the task is about.
         mesh_scale: the length of the mesh over the width of the body whose place it takes.
+        renderer: worldsim, or PyBullet's own: tiny.
+        look: studio, soft, matte, metal, evening, noon or night: materials, light, shadows.
+        frames: store the frames; --no-frames keeps states only, and frames are drawn when read.
     """
     from worldsim.agents.collect import Collector, Replacement
     from worldsim.data.simulate import simulate as record
@@ -90,11 +96,11 @@ def simulate(
     arguments.at_most(arguments.MOST_WORKERS, workers=workers)
     arguments.not_negative(seed=seed)
     arguments.size_px(size_px)
-    found = arguments.split(split)
+    found, drawn = arguments.split(split), arguments.look(renderer, look)
     if mesh is None and mesh_scale != 1.0:
         raise InputError("--mesh-scale needs --mesh")
     form = None if mesh is None else Replacement.read(mesh, mesh_scale)
-    maker = Collector(scenario, found, seed, steps, frame_rate_hz, size_px, form)
+    maker = Collector(scenario, found, seed, steps, frame_rate_hz, size_px, form, drawn, frames)
     load_bullet()  # where it is missing, that is said before a folder is made
     dataset = record(maker, maker.meta, episodes, arguments.folder(out), workers)
     print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")
@@ -103,23 +109,36 @@ def simulate(
         print(film_of(first, out / "episodes.webm"))
 
 
-def verify(data: Positional[Path]) -> None:
-    """Check every file of a recording against its checksum.
+def verify(data: Positional[Path], repair: bool = False) -> None:
+    """Check every file of a recording against its checksum; make damaged episodes again.
 
-    Example: worldsim verify data/push
+    Example: worldsim verify data/push --repair
 
     Args:
         data: folder of a recording.
+        repair: make what is damaged or missing again, from its seed, byte for byte.
     """
-    from worldsim.data.dataset import Dataset
+    from functools import partial
 
-    dataset = Dataset(data)
-    problems = dataset.verify()
+    from worldsim.agents.collect import Collector
+    from worldsim.data.dataset import Dataset
+    from worldsim.data.verify import repair as mend
+    from worldsim.data.verify import verify as check
+
+    if not data.is_dir():
+        raise InputError(f"no dataset at {data}: there is no such folder")
+    if repair:
+        for done in mend(data, partial(Collector.of_recording, data)):
+            print(f"{data}: {done}")
+    problems = check(data)
     if problems:
         for problem in problems[:-1]:
             print(f"worldsim: {problem}", file=sys.stderr)
         raise InputError(str(problems[-1]))
+    dataset = Dataset(data)
     print(f"{data}: {len(dataset)} episodes, all as recorded")
+    if dataset.unfinished:
+        print(f"{data} is unfinished; to go on: {dataset.meta.get('command', 'simulate again')}")
 
 
 def train(
@@ -250,22 +269,42 @@ def evaluate(
         raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
 
 
-def bench(out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5) -> None:
-    """Measure frames a second of simulator, model, training and evaluation on this machine.
+def bench(
+    what: Positional[str] = "all",
+    out: Path = Path("runs/bench"),
+    checkpoint: str = "push-64",
+    repeats: int = 5,
+    scenario: str | None = None,
+    size_px: int = 128,
+) -> None:
+    """Measure frames a second on this machine.
 
-    Example: worldsim bench --out runs/bench
+    Example: worldsim bench simulate --scenario push
 
     Args:
-        out: folder for bench.json.
-        checkpoint: name or folder of the checkpoint to step.
+        what: all (simulator, model, training, evaluation) or simulate (recording, on one core and
+            on two).
+        out: folder for bench.json or bench-simulate.json.
+        checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
+        scenario: simulate: the only one to record; all ten when not given.
+        size_px: simulate: width and height of the frames.
     """
-    from worldsim.bench import run
-
     arguments.positive(repeats=repeats)
-    run(arguments.folder(out), checkpoint, repeats)
+    arguments.size_px(size_px)
+    if what == "all":
+        from worldsim.bench.all import run
+
+        run(arguments.folder(out), checkpoint, repeats)
+    elif what == "simulate":
+        from worldsim.bench.simulate import run as run_simulate
+
+        run_simulate(arguments.folder(out), scenario, size_px, repeats)
+    else:
+        raise unknown("bench", what, BENCHES)
 
 
+BENCHES = ("all", "simulate")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (

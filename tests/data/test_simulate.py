@@ -51,7 +51,7 @@ def start(folder: Path, wait_s: float, workers: int = 2) -> subprocess.Popen[str
 
 def wait_for(folder: Path, files: int) -> None:
     stop_s = time.monotonic() + 60
-    while len(list(folder.glob("episodes/*.npz"))) < files:
+    while len(list(folder.glob("episodes/*.safetensors"))) < files:
         assert time.monotonic() < stop_s, "no episode was recorded"
         time.sleep(0.005)
 
@@ -94,7 +94,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_files(
         process.communicate()
         wait_until_gone(process.pid)
     assert not (folder / "episodes.jsonl").exists()
-    (folder / "episodes/.000001.npz.77-77.tmp").write_bytes(b"half")
+    (folder / "episodes/.000001.safetensors.77-77.tmp").write_bytes(b"half")
     (folder / ".dataset.json.77-77.tmp").write_bytes(b"half")
     assert record(folder, workers=2).verify() == []
     assert content(folder) == undisturbed
@@ -105,15 +105,15 @@ def test_a_damaged_episode_is_made_again_on_the_way(
 ) -> None:
     folder = tmp_path / "push"
     record(folder)
-    (folder / "episodes/000005.npz").unlink()
-    changed = bytearray(undisturbed["episodes/000002.npz"])
+    (folder / "episodes/000005.safetensors").unlink()
+    changed = bytearray(undisturbed["episodes/000002.safetensors"])
     changed[12] ^= 1  # a time stamp: no member's CRC knows of it
-    (folder / "episodes/000002.npz").write_bytes(changed)
+    (folder / "episodes/000002.safetensors").write_bytes(changed)
     record(folder)
     assert content(folder) == undisturbed
     (folder / "episodes.jsonl").unlink()
-    (folder / "episodes/000002.npz").write_bytes(changed)
-    (folder / "episodes/000003.npz").write_bytes(b"half")
+    (folder / "episodes/000002.safetensors").write_bytes(changed)
+    (folder / "episodes/000003.safetensors").write_bytes(b"half")
     record(folder)
     assert content(folder) == undisturbed
 
