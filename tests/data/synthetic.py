@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ def make_episode(seed: int, steps: int = 5, size_px: int = 8, full: bool = True)
     )
 
 
-def draw(scene: Scene, states: BodyStates, assets: Path | None = None) -> Any:
+def draw(scene: Scene, states: BodyStates) -> Any:
     """In place of the renderer: images that are a function of scene and states."""
     length, size_px = len(states.position_m), scene.camera.width_px
     rows = np.abs(states.position_m.reshape(length, -1)) * (1 + scene.seed % 7)

@@ -57,7 +57,6 @@ def test_its_description_is_complete(folder: Path) -> None:
     assert (meta["scenario"], meta["split"], meta["seed"], meta["steps"]) == ("push", "id", 0, 5)
     assert {"python", "numpy", "worldsim", "zstandard"} <= set(meta["versions"])
     assert json.loads(json.dumps(scene.look.to_dict())) == meta["look"]
-    assert meta["assets"] == []
 
 
 @pytest.mark.parametrize("place", [0.0, 0.1, 0.5, 0.9, 1.0])

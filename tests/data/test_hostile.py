@@ -20,7 +20,7 @@ from synthetic import Maker, make_episode
 import worldsim
 from worldsim import checkpoints
 from worldsim.data import legacy
-from worldsim.data.dataset import Dataset, encode_meta, seal_meta
+from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
 from worldsim.data.store import EpisodeFile, load_episode, save_episode
 from worldsim.errors import InputError
@@ -162,13 +162,13 @@ def test_a_zip_of_the_old_kind_that_lies_is_refused(
         load_episode(path)
 
 
-@pytest.mark.parametrize("name", ["../x.obj", "/etc/passwd", "a/../../x", "..\\x", ""])
-def test_an_asset_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "episodes/../x", ""])
+def test_an_index_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "push"
     simulate(Maker(), Maker().meta, 1, folder, progress=False)
-    meta = {**Maker().meta, "assets": [{"file": name, "sha256": "0", "bytes": 1}]}
-    (folder / "dataset.json").write_text(encode_meta(seal_meta(meta)))
-    with pytest.raises(InputError, match="outside its folder"):
+    index = folder / "episodes.jsonl"
+    index.write_text(index.read_text().replace("episodes/000000.safetensors", name))
+    with pytest.raises(InputError, match="line 1"):
         Dataset(folder)
 
 

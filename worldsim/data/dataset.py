@@ -3,7 +3,6 @@
 data/push/dataset.json                    schema, scenario, split, seed, steps, look, versions, ...
 data/push/episodes.jsonl                  index, file, seed, steps, bytes, sha256; written last
 data/push/episodes/000000.safetensors     see worldsim.data.store; .npz in recordings of schema 1
-data/push/assets/                         meshes that scenes name
 data/push/cache/                          see worldsim.data.clips; may be deleted at any time
 """
 
@@ -14,7 +13,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,6 @@ KIND = "worldsim dataset"
 META_FILE = "dataset.json"
 INDEX_FILE = "episodes.jsonl"
 EPISODES_FOLDER = "episodes"
-ASSETS_FOLDER = "assets"
 Window = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -98,7 +96,7 @@ class Dataset:
                 f"episode {entry.index} ({path}) differs from its SHA-256; "
                 f"run worldsim verify {self.path} --repair"
             )
-        return load_episode(path, self.assets)
+        return load_episode(path)
 
     def __iter__(self) -> Iterator[Episode]:
         return (self[index] for index in range(len(self)))
@@ -113,14 +111,9 @@ class Dataset:
         if path.suffix == legacy.SUFFIX:
             file = EpisodeFile(path)  # all of it is in memory: not one to keep
         else:
-            file = _opened(path, self.assets, _changed_ns(path))
+            file = _opened(path, _changed_ns(path))
         part = file.part(start, stop, ("frames", "depth_m", "actions"))
         return part["frames"], part["depth_m"], part["actions"]
-
-    @property
-    def assets(self) -> Path | None:
-        """The folder of the meshes that its scenes name, where they name any."""
-        return self.path / ASSETS_FOLDER if self.meta.get("assets") else None
 
     @property
     def frames(self) -> int:
@@ -147,8 +140,8 @@ def _changed_ns(path: Path) -> int:
 
 
 @lru_cache(maxsize=256)
-def _opened(path: Path, assets: Path | None, changed_ns: int) -> EpisodeFile:
-    return EpisodeFile(path, assets)
+def _opened(path: Path, changed_ns: int) -> EpisodeFile:
+    return EpisodeFile(path)
 
 
 def encode_meta(meta: dict[str, Any]) -> str:
@@ -189,22 +182,7 @@ def parse_meta(content: bytes, path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} has dataset schema {meta.get('schema')!r}, this version reads 1 and 2"
         )
-    for asset in assets_of(meta):
-        where = PurePosixPath(asset["file"])
-        if where.is_absolute() or ".." in where.parts or "\\" in asset["file"] or not where.parts:
-            raise InputError(f"{path} names the asset {asset['file']!r}, outside its folder")
     return meta
-
-
-def assets_of(meta: dict[str, Any]) -> list[dict[str, Any]]:
-    """The files below assets/: file, sha256 and bytes of each. InputError where they are none."""
-    found = meta.get("assets", [])
-    kinds = {"file": str, "sha256": str, "bytes": int}
-    for asset in found if isinstance(found, list) else [found]:
-        fits = isinstance(asset, dict) and asset.keys() == kinds.keys()
-        if not fits or not all(type(asset[key]) is kind for key, kind in kinds.items()):
-            raise InputError(f"{META_FILE} has assets of another form: {asset!r:.80}")
-    return list(found)
 
 
 def read_index(folder: Path) -> list[Entry]:

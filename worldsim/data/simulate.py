@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
-from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +15,6 @@ from tqdm import tqdm
 from worldsim.data import workers as processes
 from worldsim.data.atomic import LOCK_FILE, is_temporary, locked, write_whole
 from worldsim.data.dataset import (
-    ASSETS_FOLDER,
     EPISODES_FOLDER,
     INDEX_FILE,
     META_FILE,
@@ -50,14 +47,13 @@ def simulate(
     out: Path | str,
     workers: int = 1,
     progress: bool = True,
-    assets: Mapping[str, bytes] | None = None,
 ) -> Dataset:
     """Record episodes 0 .. `episodes` - 1 of `make_episode` into the folder `out`.
 
     `make_episode(index)` must be picklable and depend on nothing but its own value and `index`.
     `meta` says what it makes and goes to dataset.json: at least scenario, split, seed and steps;
     with "frames" False the images are left out, to be drawn on reading. Package versions are
-    added. `assets` are the files that scenes name.
+    added.
 
     Killed at any moment and called again with the same arguments, it ends with the same files,
     byte for byte; called with more episodes it extends the dataset, and it never shrinks one.
@@ -80,7 +76,7 @@ def simulate(
         ):
             (folder / EPISODES_FOLDER).mkdir(exist_ok=True)
             remove_drafts(folder)
-            listed = _prepare(folder, meta, assets or {})
+            listed = _prepare(folder, meta)
             total = max(episodes, len(listed), max(recorded(folder), default=-1) + 1)
             images = bool(meta.get("frames", True))
             entries = _record(pool, folder, total, listed, meta["seed"], images, progress)
@@ -162,7 +158,7 @@ def _refuse_foreign(folder: Path) -> None:
         raise InputError(f"{folder} is a file; choose another folder for the recordings")
     if not folder.is_dir() or (folder / META_FILE).is_file():
         return
-    ours = {LOCK_FILE, EPISODES_FOLDER, ASSETS_FOLDER}
+    ours = {LOCK_FILE, EPISODES_FOLDER}
     found = [p.name for p in folder.iterdir() if p.name not in ours and not is_temporary(p.name)]
     inside = folder / EPISODES_FOLDER
     if inside.is_dir():
@@ -174,18 +170,9 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _prepare(folder: Path, meta: dict[str, Any], assets: Mapping[str, bytes]) -> list[Entry]:
+def _prepare(folder: Path, meta: dict[str, Any]) -> list[Entry]:
     """Write dataset.json or compare it with `meta`; the episodes that are listed already."""
-    listed = [
-        {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-        for name, content in sorted(assets.items())
-    ]
-    meta = {**meta, "assets": listed}
     if not (folder / META_FILE).is_file():
-        for name, content in assets.items():
-            path = folder / ASSETS_FOLDER / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
         sealed = seal_meta({"versions": _versions(), **meta})
         write_whole(folder / META_FILE, encode_meta(sealed).encode())
         return []

@@ -48,26 +48,25 @@ def save_episode(path: Path | str, episode: Episode) -> None:
     write_whole(Path(path), encode(episode))
 
 
-def load_episode(path: Path | str, assets: Path | None = None) -> Episode:
+def load_episode(path: Path | str) -> Episode:
     """Read an episode written by `save_episode`, exactly as it was.
 
-    Frames that were not stored are drawn, with the meshes in the folder `assets`. Raises InputError
-    naming the file when it is missing, truncated, damaged (every piece has a checksum), of another
-    schema, or no episode at all.
+    Frames that were not stored are drawn. Raises InputError naming the file when it is missing,
+    truncated, damaged (every piece has a checksum), of another schema, or no episode at all.
     """
-    file = EpisodeFile(path, assets)
+    file = EpisodeFile(path)
     return file.episode(file.part(0, file.steps + 1, file.names))
 
 
 def read_part(
-    path: Path | str, start: int, stop: int, names: Sequence[str], assets: Path | None = None
+    path: Path | str, start: int, stop: int, names: Sequence[str]
 ) -> dict[str, NDArray[Any]]:
     """Arrays of an episode's frames start..stop - 1, reading no more of its file than that takes.
 
     `names` are those of worldsim.data.chunks.LAYOUTS; of actions and what else has a row a step,
     the rows between these frames. Raises InputError as `load_episode` does.
     """
-    return EpisodeFile(path, assets).part(start, stop, names)
+    return EpisodeFile(path).part(start, stop, names)
 
 
 class EpisodeFile:
@@ -79,8 +78,8 @@ class EpisodeFile:
     stored: bool
     """Whether it holds images; they are drawn otherwise."""
 
-    def __init__(self, path: Path | str, assets: Path | None = None) -> None:
-        self.path, self._assets = Path(path), assets
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"cannot read {path}: there is no such file")
         self._old: dict[str, NDArray[Any]] | None = None
@@ -188,7 +187,7 @@ class EpisodeFile:
         from worldsim.render import draw_states  # it loads numba, which takes a second
 
         rows = {f.name: self._rows(f"states.{f.name}", start, stop) for f in fields(BodyStates)}
-        images: tuple[NDArray[Any], ...] = draw_states(self.scene, BodyStates(**rows), self._assets)
+        images: tuple[NDArray[Any], ...] = draw_states(self.scene, BodyStates(**rows))
         return {name: image for name, image in zip(IMAGES, images, strict=True) if name in names}
 
     def _damaged(self, error: BaseException) -> InputError:
