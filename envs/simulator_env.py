@@ -53,6 +53,9 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     End
         `terminated` on success or failure, unless `end_on_success` is False; `gymnasium.make`
         truncates after 100 steps.
+    Look
+        `look` is a name of `worldsim.sim.look.LOOKS`, or a Look. Without `draw` nothing is drawn:
+        frames, depth and segmentation are 0.
     Info
         The same keys, shapes and dtypes from reset and step, N bodies in scene order, C = 16:
 

@@ -13,7 +13,7 @@ import numpy as np
 from worldsim.agents.explore import Explore
 from worldsim.agents.rollout import rollout
 from worldsim.data.dataset import episode_file, recorded
-from worldsim.data.store import EpisodeFile
+from worldsim.data.store import EpisodeFile, sizes
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.sim.look import LOOKS, Look
@@ -54,8 +54,8 @@ class Collector:
 
     The result depends on the fields and `index` only, not on the process or the order, byte for
     byte. Episodes run on after success; the last step is truncated. A Collector can be pickled.
-    Raises InputError on an unknown scenario or split, a negative seed, no steps or a frame rate
-    that does not divide the physics rate, and on states only of the renderer tiny.
+    Raises InputError on an unknown scenario or split, a negative seed, no steps or too many, a
+    frame rate that does not divide the physics rate, and on states only of the renderer tiny.
     Without `frames` nothing is drawn: they are black, and not to be stored.
     """
 
@@ -70,9 +70,10 @@ class Collector:
     frames: bool = True
 
     def __post_init__(self) -> None:
-        self._first_scene()
+        scene = self._first_scene()
         if self.steps < 1:
             raise InputError(f"an episode needs at least 1 step, got {self.steps}")
+        sizes(scene, self.steps)  # refuses what no episode holds
         if not self.frames and self.look.renderer == "tiny":
             raise InputError(
                 "frames of the renderer tiny cannot be drawn from states later; "

@@ -75,8 +75,7 @@ class EpisodeFile:
     scene: Scene
     source: str
     steps: int
-    stored: bool
-    """Whether it holds images; they are drawn otherwise."""
+    stored: bool  # images too; they are drawn otherwise
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -112,7 +111,7 @@ class EpisodeFile:
 
     @property
     def kept(self) -> list[str]:
-        """The arrays that lie in the file."""
+        """Those that lie in the file."""
         return list(self._shapes)
 
     def encoded_anew(self) -> bytes:
@@ -157,12 +156,12 @@ class EpisodeFile:
         if facts["schema"] != SCHEMA:
             raise ValueError(f"episode schema {facts['schema']!r}, this version reads 1 and 2")
         self.scene = Scene.from_json(unpack_text(self._tensor("scene"), _MOST_SCENE))
-        self.source = str(facts["source"])
-        self._shapes = {name: tuple(it["shape"]) for name, it in facts["arrays"].items()}
-        for name, it in facts["arrays"].items():
+        self.source, arrays = str(facts["source"]), facts["arrays"]
+        self._shapes = {name: tuple(it["shape"]) for name, it in arrays.items()}
+        for name, it in arrays.items():
             if it["rows"] != LAYOUTS[name].rows:
                 raise ValueError(f"{name} is cut into pieces of {it['rows']} rows")
-        return {name: str(it["dtype"]) for name, it in facts["arrays"].items()}
+        return {name: str(it["dtype"]) for name, it in arrays.items()}
 
     def _rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
         if LAYOUTS[name].shape[0] == "T":
@@ -220,11 +219,8 @@ def _encode(arrays: dict[str, NDArray[Any]], scene: Scene, source: str) -> bytes
     facts: dict[str, Any] = {"schema": SCHEMA, "source": source, "arrays": {}}
     for name, layout in LAYOUTS.items():
         if name in arrays:
-            facts["arrays"][name] = {
-                "dtype": layout.dtype,
-                "shape": arrays[name].shape,
-                "rows": layout.rows,
-            }
+            found = {"dtype": layout.dtype, "shape": arrays[name].shape, "rows": layout.rows}
+            facts["arrays"][name] = found
             for number, piece in enumerate(packer.chunks(arrays[name], layout)):
                 pieces[f"{name}.{number}"] = piece
     tensors = {name: np.frombuffer(piece, np.uint8) for name, piece in pieces.items()}
@@ -246,24 +242,30 @@ def _check(shapes: dict[str, tuple[int, ...]], dtypes: dict[str, str], scene: Sc
     _check_names(set(shapes), scene)
     if not all(type(size) is int and size >= 0 for shape in shapes.values() for size in shape):
         raise ValueError("a size is no whole number")
-    camera = scene.camera
     steps = shapes["actions"][0] if shapes["actions"] else 0
     slots = shapes.get("contacts.impulse_n_s", ())[-1:]
-    known = {"T": steps, "F": steps + 1, "H": camera.height_px, "W": camera.width_px}
-    known |= {"N": len(scene.bodies), "A": scene.action_spec.size, "C": sum(slots)}
+    known = sizes(scene, steps, sum(slots))
     for name, shape in shapes.items():
         layout = LAYOUTS[name]
         if (dtypes[name], shape) != (layout.dtype, layout.sizes(known)):
             raise ValueError(
                 f"{name} is {dtypes[name]} {shape}, not {layout.dtype} {layout.sizes(known)}"
             )
-    total = sum(LAYOUTS[name].bytes(known) for name in {*shapes, *IMAGES})
+    return steps
+
+
+def sizes(scene: Scene, steps: int, slots: int = 0) -> dict[str, int]:
+    """The sizes that LAYOUTS name; InputError where such an episode takes too much memory."""
+    camera = scene.camera
+    known = {"T": steps, "F": steps + 1, "H": camera.height_px, "W": camera.width_px}
+    known |= {"N": len(scene.bodies), "A": scene.action_spec.size, "C": slots}
+    total = sum(layout.bytes(known) for layout in LAYOUTS.values())
     if total > MOST_BYTES:
         raise InputError(
             f"an episode of {steps} steps at {camera.width_px} x {camera.height_px} px takes "
             f"{total / 2**30:.1f} GiB, {MOST_BYTES >> 30} are the most; make it shorter or smaller"
         )
-    return steps
+    return known
 
 
 def _check_names(names: set[str], scene: Scene) -> None:

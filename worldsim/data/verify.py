@@ -73,6 +73,8 @@ def repair(folder: Path, maker_of: Callable[[dict[str, Any]], Maker]) -> list[st
     for byte. Raises InputError, saying what is lost, where that cannot be done; what could be done
     until then is kept.
     """
+    if not (folder / META_FILE).is_file():
+        read_meta(folder)  # says so
     with locked(folder, "recording into"):
         remove_drafts(folder)
         meta, done = _mended_meta(folder)
