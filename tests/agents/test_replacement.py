@@ -100,7 +100,7 @@ def test_a_recording_says_who_made_it(form: Replacement, tmp_path: Path) -> None
     meta = record(maker, tmp_path / "data").meta
     assert Collector.of_recording(tmp_path / "data", meta).meta == maker.meta
     assert meta["command"] == (
-        "worldsim simulate drop --seed 4 --steps 3 --split ood --size-px 32 --frame-rate-hz 10 "
+        "worldsim simulate drop --seed 4 --steps 3 --split ood --size-px 32 --frame-rate-hz 20 "
         "--look night --mesh die.stl --mesh-scale 1.2"
     )
     with pytest.raises(InputError, match="does not say how"):
