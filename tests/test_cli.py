@@ -73,7 +73,7 @@ BAD = [
     ("simulate push --out x --mesh x.obj --mesh-scale 11", "at most 10, got 11"),
     ("simulate push --out x --mesh-scale 2", "--mesh-scale needs --mesh"),
     ("simulate push --out x --renderer tinny", "did you mean tiny?"),
-    ("simulate push --out x --look nigt", "did you mean night?"),
+    ("simulate push --out x --look nigt", "did you mean night"),
     ("simulate push --out x --renderer tiny --look night", "--look is for the renderer worldsim"),
     ("simulate push --out x --renderer tiny --no-frames", "cannot be drawn from states"),
     ("simulate push --out x --no-frame", "did you mean"),
