@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError
+from worldsim.sim.look import Look, find_look
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene, Split
 from worldsim.sim.simulator import Simulator
 
+if TYPE_CHECKING:
+    from worldsim.render import Renderer
 from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
 
 Info = dict[str, Any]
+Images = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     End
         `terminated` on success or failure, unless `end_on_success` is False; `gymnasium.make`
         truncates after 100 steps.
+    Look
+        `look` is a name of `worldsim.sim.look.LOOKS`, or a Look. Without `draw` nothing is drawn:
+        frames, depth and segmentation are 0.
     Info
         The same keys, shapes and dtypes from reset and step, N bodies in scene order, C = 16:
 
@@ -83,6 +90,8 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         size_px: int = 64,
         end_on_success: bool = True,
         frame_rate_hz: int | None = None,
+        look: str | Look = "studio",
+        draw: bool = True,
     ) -> None:
         if size_px < 16:
             raise InputError(f"size_px must be at least 16, got {size_px}")
@@ -93,12 +102,15 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.size_px = size_px
         self.end_on_success = end_on_success
         self._frame_rate_hz = frame_rate_hz
+        self.look = find_look(look)
+        self.draw = draw
         self.scene = self._make_scene(0)
         self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
         self.observation_space, self.action_space = frame_spaces(
             size_px, self.scene.action_spec.size
         )
         self._simulator = Simulator()
+        self._renderer: Renderer | None = None
         self._steps = -1
 
     def reset(
@@ -166,13 +178,14 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
     def _make_scene(self, seed: int) -> Scene:
         scene = self._scenario.make_scene(seed, self.split, self.size_px, self.size_px)
+        scene = scene.with_look(self.look)
         if self._frame_rate_hz is None:
             return scene
         return replace(scene, frame_rate_hz=self._frame_rate_hz)
 
     def _look(self) -> tuple[Info, Outcome]:
-        self._frame, self._depth_m, segmentation = self._simulator.render()
         state = self._simulator.state()
+        self._frame, self._depth_m, segmentation = self._images(state)
         moment = Moment(state["position_m"], state["orientation_xyzw"], state["velocity_m_s"])
         outcome = self._scenario.task(self.scene, moment)
         info = {
@@ -187,6 +200,22 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             "steps": self._steps,
         }
         return info, outcome
+
+    def _images(self, state: dict[str, NDArray[np.float64]]) -> Images:
+        if not self.draw:
+            size = (self.size_px, self.size_px)
+            return (
+                np.zeros((*size, 3), np.uint8),
+                np.zeros(size, np.float32),
+                np.zeros(size, np.uint8),
+            )
+        if self.scene.look.renderer == "tiny":
+            return self._simulator.render()
+        if self._renderer is None or self._renderer.scene is not self.scene:
+            from worldsim.render import Renderer  # it loads numba
+
+            self._renderer = Renderer(self.scene)
+        return self._renderer.draw(state["position_m"], state["orientation_xyzw"])
 
     def _check_scene(self, scene: object) -> None:
         if not isinstance(scene, Scene):

@@ -68,7 +68,7 @@ def load_starts(folder: Path) -> Starts:
     """Those of a checkpoint folder; raises InputError where there are none."""
     paths = tuple(checkpoints.starts(folder))
     if not paths:
-        raise InputError(f"checkpoint {folder} holds no start episodes (starts/*.npz)")
+        raise InputError(f"checkpoint {folder} holds no start episodes (starts/*.safetensors)")
     return Starts(paths)
 
 

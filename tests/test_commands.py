@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
 
-from worldsim import bench, cli, demo, judge
+from worldsim import cli, demo, judge
 from worldsim.agents.collect import Collector
+from worldsim.bench import all as bench
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
 from worldsim.episode import Episode
@@ -154,7 +155,7 @@ def test_an_end_in_failure_is_no_success(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(SCENARIOS, "push", lost)
     assert cli.main(f"rollout --policy zero --episodes 1 --out {tmp_path}".split()) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert load_episode(tmp_path / "episode_000.npz").terminated[-1]
+    assert load_episode(tmp_path / "episode_000.safetensors").terminated[-1]
     assert summary["success_rate"] == 0.0 and summary["mean_steps"] == 1.0
 
 
@@ -199,6 +200,25 @@ def test_verify_names_the_damaged_episode(
     capsys.readouterr()
     assert cli.main(["verify", str(copy)]) == 2
     assert "episode 1" in capsys.readouterr().err
+    assert cli.main(["verify", str(copy), "--repair"]) == 0
+    assert "episode 1 " in capsys.readouterr().out
+    assert file.read_bytes() == (recording / Dataset(copy).entries[1].file).read_bytes()
+    (copy / "episodes.jsonl").unlink()
+    assert cli.main(["verify", str(copy)]) == 0
+    assert "unfinished; to go on: worldsim simulate push" in capsys.readouterr().out
+
+
+def test_bench_simulate_tells_the_shares(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = f"bench simulate --scenario push --size-px 32 --repeats 1 --out {tmp_path}"
+    assert cli.main(line.split()) == 0
+    row = json.loads((tmp_path / "bench-simulate.json").read_text())["scenarios"]["push"]
+    assert min(row.values()) >= 0.0 < row["frames_per_s"]
+    assert row["bytes_a_frame_states"] < row["bytes_a_frame"]
+    said = capsys.readouterr().out
+    assert "physics" in said and "push" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["bench-simulate.json"]
 
 
 def test_bench_measures_everything_that_is_asked(

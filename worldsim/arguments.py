@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from worldsim.errors import InputError, unknown
+from worldsim.sim.look import Look, Renderer, find_look
 from worldsim.sim.scene import Split
 
 MOST_EPISODES = 1_000_000  # their files are named with six digits
@@ -19,6 +20,15 @@ def split(name: str) -> Split:
         if known == name:
             return cast("Split", known)
     raise unknown("split", name, get_args(Split))
+
+
+def look(renderer: str, name: str | None) -> Look:
+    """The look of --renderer and --look."""
+    if renderer not in get_args(Renderer):
+        raise unknown("renderer", renderer, get_args(Renderer))
+    if renderer == "tiny" and name not in (None, "tiny"):
+        raise InputError("--look is for the renderer worldsim; leave --renderer tiny out")
+    return find_look(name or ("tiny" if renderer == "tiny" else "studio"))
 
 
 def folder(out: Path) -> Path:

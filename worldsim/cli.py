@@ -97,7 +97,7 @@ def _parse(arguments: list[str]) -> Callable[[], None] | None:
 def _check_options(command: str, arguments: list[str]) -> None:
     parameters = inspect.signature(COMMANDS[command]).parameters.values()
     known = {f"--{parameter.name.replace('_', '-')}" for parameter in parameters}
-    hidden = {"--help", "--no-resume", "--no-video"}
+    hidden = {"--help", "--no-resume", "--no-video", "--no-frames", "--no-repair"}
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")
         if option.startswith("--") and option not in known | hidden:

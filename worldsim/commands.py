@@ -5,7 +5,6 @@ What a command needs is imported when it runs, so that `worldsim --help` answers
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,8 @@ from typing import Literal
 from tyro.conf import Positional
 
 from worldsim import arguments
-from worldsim.errors import InputError, unknown
+from worldsim.errors import unknown
+from worldsim.recordings import simulate, verify
 from worldsim.showcase import gallery, scenarios
 
 
@@ -42,84 +42,6 @@ def demo(
     arguments.positive(steps=steps, passes=passes)
     arguments.not_negative(seed=seed)
     run(scenario, seed, steps, arguments.folder(out), checkpoint, passes)
-
-
-def simulate(
-    scenario: Positional[str],
-    out: Path,
-    episodes: int = 500,
-    seed: int = 0,
-    workers: int = 2,
-    steps: int = 64,
-    split: str = "id",
-    frame_rate_hz: int | None = None,
-    size_px: int = 64,
-    video: bool = False,
-    mesh: Path | None = None,
-    mesh_scale: float = 1.0,
-) -> None:
-    """Record episodes of a scenario in the simulator; resumable.
-
-    Example: worldsim simulate push --episodes 500 --out data/push --workers 2
-
-    The same seed gives the same files, byte for byte, with any number of workers and however often
-    it was interrupted.
-
-    Args:
-        scenario: what is simulated, for example push.
-        out: folder of the recording.
-        episodes: how many.
-        seed: draws scenes and actions.
-        workers: processes.
-        steps: frames an episode, after the first.
-        split: id (training ranges), combo (unseen combinations) or ood (outside the ranges).
-        frame_rate_hz: frames and actions a second; must divide the physics rate, 240. The
-            scenario's own when not given.
-        size_px: width and height of the frames.
-        video: write episodes.webm too, a film of the first ten.
-        mesh: an .obj, .stl, .glb, .ply or .off file, the form of the body that the task is about.
-        mesh_scale: the length of the mesh over the width of the body whose place it takes.
-    """
-    from worldsim.agents.collect import Collector, Replacement
-    from worldsim.data.simulate import simulate as record
-    from worldsim.eval.video import FILMED, film_of
-    from worldsim.sim.bullet import load_bullet
-
-    arguments.positive(episodes=episodes, workers=workers, steps=steps)
-    arguments.at_most(arguments.MOST_EPISODES, episodes=episodes)
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-    arguments.not_negative(seed=seed)
-    arguments.size_px(size_px)
-    found = arguments.split(split)
-    if mesh is None and mesh_scale != 1.0:
-        raise InputError("--mesh-scale needs --mesh")
-    form = None if mesh is None else Replacement.read(mesh, mesh_scale)
-    maker = Collector(scenario, found, seed, steps, frame_rate_hz, size_px, form)
-    load_bullet()  # where it is missing, that is said before a folder is made
-    dataset = record(maker, maker.meta, episodes, arguments.folder(out), workers)
-    print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")
-    if video:
-        first = [dataset[index] for index in range(min(FILMED, len(dataset)))]
-        print(film_of(first, out / "episodes.webm"))
-
-
-def verify(data: Positional[Path]) -> None:
-    """Check every file of a recording against its checksum.
-
-    Example: worldsim verify data/push
-
-    Args:
-        data: folder of a recording.
-    """
-    from worldsim.data.dataset import Dataset
-
-    dataset = Dataset(data)
-    problems = dataset.verify()
-    if problems:
-        for problem in problems[:-1]:
-            print(f"worldsim: {problem}", file=sys.stderr)
-        raise InputError(str(problems[-1]))
-    print(f"{data}: {len(dataset)} episodes, all as recorded")
 
 
 def train(
@@ -250,22 +172,42 @@ def evaluate(
         raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
 
 
-def bench(out: Path = Path("runs/bench"), checkpoint: str = "push-64", repeats: int = 5) -> None:
-    """Measure frames a second of simulator, model, training and evaluation on this machine.
+def bench(
+    what: Positional[str] = "all",
+    out: Path = Path("runs/bench"),
+    checkpoint: str = "push-64",
+    repeats: int = 5,
+    scenario: str | None = None,
+    size_px: int = 128,
+) -> None:
+    """Measure frames a second on this machine.
 
-    Example: worldsim bench --out runs/bench
+    Example: worldsim bench simulate --scenario push
 
     Args:
-        out: folder for bench.json.
-        checkpoint: name or folder of the checkpoint to step.
+        what: all (simulator, model, training, evaluation) or simulate (recording, on one core and
+            on two).
+        out: folder for bench.json or bench-simulate.json.
+        checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
+        scenario: simulate: the only one to record; all ten when not given.
+        size_px: simulate: width and height of the frames.
     """
-    from worldsim.bench import run
-
     arguments.positive(repeats=repeats)
-    run(arguments.folder(out), checkpoint, repeats)
+    arguments.size_px(size_px)
+    if what == "all":
+        from worldsim.bench.all import run
+
+        run(arguments.folder(out), checkpoint, repeats)
+    elif what == "simulate":
+        from worldsim.bench.simulate import run as run_simulate
+
+        run_simulate(arguments.folder(out), scenario, size_px, repeats)
+    else:
+        raise unknown("bench", what, BENCHES)
 
 
+BENCHES = ("all", "simulate")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (

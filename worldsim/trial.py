@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout, solved
+from worldsim.data import legacy
 from worldsim.data.atomic import write_whole
-from worldsim.data.store import save_episode
+from worldsim.data.store import SUFFIX, save_episode
 from worldsim.envs import env_ids
 from worldsim.episode import Episode
 from worldsim.errors import InputError, unknown
@@ -30,9 +31,9 @@ def trial(
     """Roll out `policy` for `episodes` episodes, episode k seeded with `seed` + k.
 
     "module:id" is the environment of a scenario that importing the module registers.
-    Writes `out`/episode_000.npz ..., summary.json and episodes.webm (the first ten), prints the
-    summary and returns it. Raises InputError on an unknown environment, policy or checkpoint
-    before anything is written.
+    Writes `out`/episode_000.safetensors ..., summary.json and episodes.webm (the first ten),
+    prints the summary and returns it. Raises InputError on an unknown environment, policy or
+    checkpoint before anything is written.
     """
     env_id = after_import(env_id)
     if env_id not in env_ids():
@@ -48,14 +49,16 @@ def trial(
         for index in tqdm(range(episodes), desc=policy, unit="episode", disable=None):
             episode = rollout(env, actor, seed=seed + index)
             out.mkdir(parents=True, exist_ok=True)
-            save_episode(out / f"episode_{index:03d}.npz", episode)
+            save_episode(out / f"episode_{index:03d}{SUFFIX}", episode)
             rows.append(_row(index, seed + index, episode))
             filmed += [episode] if index < FILMED else []
     finally:
         env.close()
     seconds = time.perf_counter() - started_s
-    for left in out.glob("episode_*.npz"):  # of an earlier, longer trial
-        if left.name not in {row["file"] for row in rows}:
+    for left in out.glob("episode_*"):  # of an earlier, longer trial
+        if left.suffix in (SUFFIX, legacy.SUFFIX) and left.name not in {
+            row["file"] for row in rows
+        }:
             left.unlink()
     summary = _summary(env_id, policy, filmed[0].source, rows, seconds)
     write_whole(out / "summary.json", f"{json.dumps(summary, indent=1)}\n".encode())
@@ -70,7 +73,7 @@ def trial(
 
 def _row(index: int, seed: int, episode: Episode) -> dict[str, Any]:
     return {
-        "file": f"episode_{index:03d}.npz",
+        "file": f"episode_{index:03d}{SUFFIX}",
         "seed": seed,
         "steps": episode.steps,
         "return": float(episode.rewards.sum()),

@@ -62,6 +62,16 @@ def make_episode(seed: int, steps: int = 5, size_px: int = 8, full: bool = True)
     )
 
 
+def draw(scene: Scene, states: BodyStates) -> Any:
+    """In place of the renderer: images that are a function of scene and states."""
+    length, size_px = len(states.position_m), scene.camera.width_px
+    rows = np.abs(states.position_m.reshape(length, -1)) * (1 + scene.seed % 7)
+    values = np.resize(rows.T, (size_px * size_px, length)).T.reshape(length, size_px, size_px)
+    depth_m = values.astype(np.float32)
+    rgb = np.stack([values * k % 1 * 255 for k in (1, 2, 3)], -1).astype(np.uint8)
+    return rgb, depth_m, (values * 100 % 3).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class Maker:
     """What `simulate` is given: episode `index` of a recording, after `wait_s` seconds."""
@@ -71,10 +81,20 @@ class Maker:
     wait_s: float = 0.0
     fail_at: int = -1
     how: str = "bug"
+    frames: bool = True
 
     @property
     def meta(self) -> dict[str, Any]:
-        return {"scenario": "push", "split": "id", "seed": self.seed, "steps": self.steps}
+        scene = make_scene(0)
+        return {
+            "scenario": "push",
+            "split": "id",
+            "seed": self.seed,
+            "steps": self.steps,
+            "frames": self.frames,
+            "look": scene.look.to_dict(),
+            "renderer": scene.look.renderer,
+        }
 
     def __call__(self, index: int) -> Episode:
         if index == self.fail_at:

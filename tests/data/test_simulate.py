@@ -51,7 +51,7 @@ def start(folder: Path, wait_s: float, workers: int = 2) -> subprocess.Popen[str
 
 def wait_for(folder: Path, files: int) -> None:
     stop_s = time.monotonic() + 60
-    while len(list(folder.glob("episodes/*.npz"))) < files:
+    while len(list(folder.glob("episodes/*.safetensors"))) < files:
         assert time.monotonic() < stop_s, "no episode was recorded"
         time.sleep(0.005)
 
@@ -82,20 +82,51 @@ def test_any_number_of_workers_writes_the_same(
     assert content(tmp_path / "push") == undisturbed
 
 
+def kill_and_go_on(folder: Path, kills: int, rng: random.Random) -> None:
+    """Kill a recording `kills` times at random moments, looking at what is left each time."""
+    finished: dict[Path, int] = {}
+    for number in range(kills):
+        process = start(folder, wait_s=0.03)
+        if number % 2:  # half of them while episodes are being made
+            wait_for(folder, min(len(finished) + rng.randrange(2), EPISODES - 2))
+        time.sleep(rng.uniform(0.0, 0.3 if number % 2 else 2.0))
+        if number % 4 == 1:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        wait_until_gone(process.pid)
+        for path, changed_ns in finished.items():
+            assert path.stat().st_mtime_ns == changed_ns, "a finished episode was made again"
+        files = folder.glob("episodes/*.safetensors")
+        finished = {path: path.stat().st_mtime_ns for path in files}
+        if (folder / "dataset.json").exists():
+            dataset = Dataset(folder)
+            assert len(dataset) == len(finished) and len(list(dataset)) == len(finished)
+            problems = [said for said in dataset.verify() if "left by a killed" not in said]
+            assert problems == []
+        else:
+            assert not finished
+
+
 def test_killed_anywhere_it_goes_on_to_the_same_files(
     undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     folder = tmp_path / "push"
-    for files in (0, 3, 7):
-        process = start(folder, wait_s=0.05)
-        wait_for(folder, files)
-        time.sleep(random.uniform(0.0, 0.1 if files else 0.4))
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        wait_until_gone(process.pid)
-    assert not (folder / "episodes.jsonl").exists()
-    (folder / "episodes/.000001.npz.77-77.tmp").write_bytes(b"half")
+    kill_and_go_on(folder, 3, random.Random())
+    folder.joinpath("episodes").mkdir(parents=True, exist_ok=True)
+    (folder / "episodes/.000001.safetensors.77-77.tmp").write_bytes(b"half")
     (folder / ".dataset.json.77-77.tmp").write_bytes(b"half")
+    assert record(folder, workers=2).verify() == []
+    assert content(folder) == undisturbed
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_it_ends_with_the_same_files(
+    undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    folder = tmp_path / "push"
+    kill_and_go_on(folder, 20, random.Random())
     assert record(folder, workers=2).verify() == []
     assert content(folder) == undisturbed
 
@@ -105,15 +136,15 @@ def test_a_damaged_episode_is_made_again_on_the_way(
 ) -> None:
     folder = tmp_path / "push"
     record(folder)
-    (folder / "episodes/000005.npz").unlink()
-    changed = bytearray(undisturbed["episodes/000002.npz"])
+    (folder / "episodes/000005.safetensors").unlink()
+    changed = bytearray(undisturbed["episodes/000002.safetensors"])
     changed[12] ^= 1  # a time stamp: no member's CRC knows of it
-    (folder / "episodes/000002.npz").write_bytes(changed)
+    (folder / "episodes/000002.safetensors").write_bytes(changed)
     record(folder)
     assert content(folder) == undisturbed
     (folder / "episodes.jsonl").unlink()
-    (folder / "episodes/000002.npz").write_bytes(changed)
-    (folder / "episodes/000003.npz").write_bytes(b"half")
+    (folder / "episodes/000002.safetensors").write_bytes(changed)
+    (folder / "episodes/000003.safetensors").write_bytes(b"half")
     record(folder)
     assert content(folder) == undisturbed
 

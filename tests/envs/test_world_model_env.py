@@ -122,8 +122,8 @@ def test_start_frames_are_those_of_the_episode(
     assert np.array_equal(info["depth_m"], episode.depth_m[count - 1])
     assert info["steps"] == 0 and env.scene == episode.scene
     dreamed = env.step(LEFT)[0]
-    save_episode(tmp_path / "start.npz", episode)
-    env.reset(options={"episode": tmp_path / "start.npz", "start_frames": count})
+    save_episode(tmp_path / "start.safetensors", episode)
+    env.reset(options={"episode": tmp_path / "start.safetensors", "start_frames": count})
     assert np.array_equal(env.step(LEFT)[0], dreamed)
     part = {
         "frames": episode.frames[:count],
@@ -243,7 +243,7 @@ def bad_starts(episode: Episode) -> dict[str, tuple[dict[str, Any], str]]:
         "many frames": ({"episode": episode, "start_frames": 9}, "1..8"),
         "half a frame": ({"episode": episode, "start_frames": 1.5}, "whole"),
         "no episode": ({"episode": 3}, "Episode or a path"),
-        "no file": ({"episode": "nowhere.npz"}, "nowhere.npz"),
+        "no file": ({"episode": "nowhere.safetensors"}, "nowhere.safetensors"),
         "no depth": ({k: v for k, v in good.items() if k != "depth_m"}, "'depth_m' is missing"),
         "no colour": ({k: v for k, v in good.items() if k != "frames"}, "'frames' is missing"),
         "float frames": ({**good, "frames": good["frames"] / 255.0}, "uint8"),
@@ -292,7 +292,7 @@ def test_bad_starts_say_what_to_do_and_change_nothing(
 
 
 def test_starts_written_anew_are_read_anew(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    path = tmp_path / "000.npz"
+    path = tmp_path / "000.safetensors"
     for scene_seed, episode in enumerate(checkpoint[1][:2]):
         scene = replace(episode.scene, seed=scene_seed)
         save_episode(path, replace(episode, scene=scene))

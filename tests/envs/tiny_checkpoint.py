@@ -31,6 +31,6 @@ def write_checkpoint(folder: Path) -> list[Episode]:
     model.save_pretrained(folder)
     (folder / "starts").mkdir()
     for index, episode in enumerate(episodes):
-        save_episode(folder / "starts" / f"{index:03d}.npz", episode)
+        save_episode(folder / "starts" / f"{index:03d}.safetensors", episode)
     assert not np.array_equal(episodes[0].frames[0], episodes[1].frames[0])
     return episodes

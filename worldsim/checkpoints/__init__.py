@@ -1,7 +1,7 @@
 """Trained models that ship with worldsim, and where to find one by name or folder.
 
 A checkpoint is a diffusers model folder (config.json, diffusion_pytorch_model.safetensors) with
-`starts/*.npz`, episodes of held-out scenes to start from.
+episodes of held-out scenes to start from in `starts/`: .safetensors, or .npz from older versions.
 """
 
 from __future__ import annotations
@@ -41,4 +41,5 @@ def find(name_or_path: str | Path) -> Path:
 
 def starts(folder: Path) -> list[Path]:
     """The start episodes of a checkpoint, in order."""
-    return sorted((folder / "starts").glob("*.npz"))
+    found = (folder / "starts").glob("*")
+    return sorted(path for path in found if path.suffix in (".safetensors", ".npz"))

@@ -12,6 +12,11 @@ from pathlib import Path
 
 from worldsim.errors import InputError
 
+
+class DiskFull(InputError):
+    """There is no room for a file."""
+
+
 LOCK_FILE = ".lock"
 _PREFIX, _SUFFIX = ".", ".tmp"
 
@@ -83,5 +88,5 @@ def unwritable(path: Path, error: OSError) -> InputError:
     """The error for a file that could not be written, with what to do about it."""
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return InputError(f"cannot write {path}: disk full ({reason}); free space and run it again")
+        return DiskFull(f"cannot write {path}: disk full ({reason}); free space and run it again")
     return InputError(f"cannot write {path}: {reason}; choose a folder that can be written")

@@ -1,9 +1,9 @@
 """A folder of episodes: dataset.json (what it is), episodes.jsonl (one line an episode), files.
 
-data/push/dataset.json            schema, scenario, split, seed, steps, rates, camera, ...
-data/push/episodes.jsonl          index, file, seed, steps, bytes, sha256
-data/push/episodes/000000.npz     see worldsim.data.store
-data/push/cache/                  see worldsim.data.clips; may be deleted at any time
+data/push/dataset.json                    schema, scenario, split, seed, steps, look, versions, ...
+data/push/episodes.jsonl                  index, file, seed, steps, bytes, sha256; written last
+data/push/episodes/000000.safetensors     see worldsim.data.store; .npz in recordings of schema 1
+data/push/cache/                          see worldsim.data.clips; may be deleted at any time
 """
 
 from __future__ import annotations
@@ -12,19 +12,25 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from worldsim.data.atomic import is_temporary
-from worldsim.data.store import decode, read_bytes
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.data import legacy
+from worldsim.data.store import SUFFIX, EpisodeFile, load_episode, read_bytes
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
+READ_SCHEMAS = (1, 2)
 KIND = "worldsim dataset"
 META_FILE = "dataset.json"
 INDEX_FILE = "episodes.jsonl"
 EPISODES_FOLDER = "episodes"
+Window = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,24 @@ class Entry:
         return json.dumps(asdict(self))
 
 
-def episode_file(index: int) -> str:
+def make_entry(index: int, content: bytes, seed: int, steps: int) -> Entry:
+    """The line of an episode whose file holds `content`."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Entry(index, episode_file(index), seed, steps, len(content), sha256)
+
+
+def episode_file(index: int, suffix: str = SUFFIX) -> str:
     """Where episode `index` lies, relative to the dataset's folder."""
-    return f"{EPISODES_FOLDER}/{index:06d}.npz"
+    return f"{EPISODES_FOLDER}/{index:06d}{suffix}"
 
 
 class Dataset:
     """Recorded episodes: `len(dataset)`, `dataset[i]` -> Episode, iteration in index order.
 
     `meta` is dataset.json, `entries` the lines of episodes.jsonl, `digest` the SHA-256 of both
-    and so of all content. Raises InputError for a folder that is missing, foreign or unfinished.
+    and so of all content. A recording that was interrupted before it was finished, or is still
+    going on, is `unfinished` and has the episodes whose files are there. Raises InputError for a
+    folder that is missing, foreign or damaged.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -59,10 +73,16 @@ class Dataset:
         if not self.path.is_dir():
             raise InputError(f"no dataset at {path}: there is no such folder")
         self.meta = read_meta(self.path)
-        self.entries = read_index(self.path)
+        self.unfinished = not (self.path / INDEX_FILE).is_file()
+        if self.unfinished and self.meta["schema"] != SCHEMA:
+            raise InputError(
+                f"{path} is an unfinished recording of an older version; record it again elsewhere"
+            )
+        self.entries = _finished(self.path) if self.unfinished else read_index(self.path)
 
     def __repr__(self) -> str:
-        return f"Dataset({str(self.path)!r}, {len(self)} episodes)"
+        state = ", unfinished" if self.unfinished else ""
+        return f"Dataset({str(self.path)!r}, {len(self)} episodes{state})"
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -70,16 +90,30 @@ class Dataset:
     def __getitem__(self, index: int) -> Episode:
         """Episode `index`; InputError where its file is not what was recorded."""
         entry = self.entries[index]
-        content = read_bytes(self.path / entry.file)
-        if hashlib.sha256(content).hexdigest() != entry.sha256:
+        path = self.path / entry.file
+        if hashlib.sha256(read_bytes(path)).hexdigest() != entry.sha256:
             raise InputError(
-                f"episode {index} ({self.path / entry.file}) differs from its SHA-256; "
-                "record it again: delete the file and run the same worldsim simulate"
+                f"episode {entry.index} ({path}) differs from its SHA-256; "
+                f"run worldsim verify {self.path} --repair"
             )
-        return decode(content, str(self.path / entry.file))
+        return load_episode(path)
 
     def __iter__(self) -> Iterator[Episode]:
         return (self[index] for index in range(len(self)))
+
+    def window(self, index: int, start: int, stop: int) -> Window:
+        """Frames start..stop - 1 of episode `index` and the actions between them.
+
+        uint8 (n, H, W, 3), depth in metres float32 (n, H, W) and actions float32 (n - 1, A).
+        Reads, or draws, little more than these; each piece read is checked by its own checksum.
+        """
+        path = self.path / self.entries[index].file
+        if path.suffix == legacy.SUFFIX:
+            file = EpisodeFile(path)  # all of it is in memory: not one to keep
+        else:
+            file = _opened(path, _changed_ns(path))
+        part = file.part(start, stop, ("frames", "depth_m", "actions"))
+        return part["frames"], part["depth_m"], part["actions"]
 
     @property
     def frames(self) -> int:
@@ -92,42 +126,22 @@ class Dataset:
         return hashlib.sha256((encode_meta(self.meta) + lines).encode()).hexdigest()
 
     def verify(self) -> list[str]:
-        """Read everything; one line for each problem, naming the episode. Empty when all is well.
+        """One line for each thing that is wrong; see worldsim.data.verify."""
+        from worldsim.data.verify import verify  # it records, and recordings are datasets
 
-        Finds missing, truncated, changed (a single bit) and extra files, and a changed index.
-        """
-        problems = []
-        if self.meta.get("sha256") != _meta_digest(self.meta):
-            problems.append(f"{META_FILE}: content differs from its SHA-256")
-        problems += [problem for entry in self.entries if (problem := self._problem(entry))]
-        listed = {entry.file for entry in self.entries}
-        folder = self.path / EPISODES_FOLDER
-        for found in sorted(folder.iterdir()) if folder.is_dir() else []:
-            name = f"{EPISODES_FOLDER}/{found.name}"
-            if name not in listed:
-                left = "left by a killed recording" if is_temporary(found.name) else "an extra file"
-                problems.append(f"{name}: {left}, not listed in {INDEX_FILE}")
-        return problems
+        return [str(problem) for problem in verify(self.path)]
 
-    def _problem(self, entry: Entry) -> str | None:
-        where = f"episode {entry.index} ({entry.file})"
-        if not (self.path / entry.file).is_file():
-            return f"{where}: the file is missing"
-        try:
-            content = read_bytes(self.path / entry.file)
-            if len(content) != entry.bytes:
-                return f"{where}: {len(content)} bytes, {INDEX_FILE} says {entry.bytes}"
-            if hashlib.sha256(content).hexdigest() != entry.sha256:
-                return f"{where}: content differs from its SHA-256"
-            episode = decode(content, entry.file)
-        except InputError as error:
-            return f"{where}: {error}"
-        if (episode.scene.seed, episode.steps) != (entry.seed, entry.steps):
-            return (
-                f"{where}: seed {episode.scene.seed} and {episode.steps} steps, "
-                f"{INDEX_FILE} says {entry.seed} and {entry.steps}"
-            )
-        return None
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+@lru_cache(maxsize=256)
+def _opened(path: Path, changed_ns: int) -> EpisodeFile:
+    return EpisodeFile(path)
 
 
 def encode_meta(meta: dict[str, Any]) -> str:
@@ -138,10 +152,10 @@ def encode_meta(meta: dict[str, Any]) -> str:
 def seal_meta(meta: dict[str, Any]) -> dict[str, Any]:
     """`meta` as it goes to disk: with kind, schema and its own SHA-256, tuples as lists."""
     sealed = {**json.loads(json.dumps(meta)), "kind": KIND, "schema": SCHEMA}
-    return {**sealed, "sha256": _meta_digest(sealed)}
+    return {**sealed, "sha256": meta_digest(sealed)}
 
 
-def _meta_digest(meta: dict[str, Any]) -> str:
+def meta_digest(meta: dict[str, Any]) -> str:
     rest = {key: value for key, value in meta.items() if key != "sha256"}
     return hashlib.sha256(encode_meta(rest).encode()).hexdigest()
 
@@ -153,17 +167,20 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} is not a dataset (it has no {META_FILE}); make one with worldsim simulate"
         )
+    return parse_meta(read_bytes(path), path)
+
+
+def parse_meta(content: bytes, path: Path) -> dict[str, Any]:
+    """What the bytes of a dataset.json say; `path` is what errors call it."""
     try:
-        meta = json.loads(read_bytes(path).decode())
+        meta = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} is damaged: {error}") from error
     if not isinstance(meta, dict) or meta.get("kind") != KIND:
         raise InputError(f"{path} does not describe a worldsim dataset")
-    if meta.get("schema") != SCHEMA:
+    if meta.get("schema") not in READ_SCHEMAS:
         raise InputError(
-            f"{path} has dataset schema {meta.get('schema')!r}, this version reads {SCHEMA}"
+            f"{path} has dataset schema {meta.get('schema')!r}, this version reads 1 and 2"
         )
     return meta
 
@@ -171,28 +188,49 @@ def read_meta(folder: Path) -> dict[str, Any]:
 def read_index(folder: Path) -> list[Entry]:
     """The lines of episodes.jsonl; InputError when it is missing or a line is damaged."""
     path = folder / INDEX_FILE
-    if not path.is_file():
-        raise InputError(
-            f"{folder} is unfinished (it has no {INDEX_FILE}); "
-            "run the same worldsim simulate command again to finish it"
-        )
     *lines, rest = read_bytes(path).split(b"\n")
     if rest or not lines:
-        raise InputError(
-            f"{path} is truncated; delete it and run the same worldsim simulate command again"
-        )
-    entries = []
-    for number, line in enumerate(lines):
-        try:
-            entry = Entry(**json.loads(line.decode()))
-            types = {f.name: str if f.name in ("file", "sha256") else int for f in fields(Entry)}
-            fits = all(type(getattr(entry, name)) is kind for name, kind in types.items())
-            fits = fits and entry.index == number and entry.steps > 0 and entry.bytes > 0
-            if not fits or entry.file != episode_file(number):
-                raise ValueError("not the facts of this episode")
-            if entry.to_json().encode() != line:
-                raise ValueError("not as worldsim writes it")
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InputError(f"{path}, line {number + 1} (episode {number}): {error}") from error
-        entries.append(entry)
-    return entries
+        raise InputError(f"{path} is truncated; run worldsim verify {folder} --repair")
+    return [read_entry(path, number, line) for number, line in enumerate(lines)]
+
+
+def read_entry(path: Path, number: int, line: bytes) -> Entry:
+    """A line of the index at `path`; InputError where it is damaged."""
+    try:
+        entry = Entry(**json.loads(line.decode()))
+        types = {f.name: str if f.name in ("file", "sha256") else int for f in fields(Entry)}
+        fits = all(type(getattr(entry, name)) is kind for name, kind in types.items())
+        fits = fits and entry.index == number and entry.steps > 0 and entry.bytes > 0
+        names = [episode_file(number, suffix) for suffix in (SUFFIX, legacy.SUFFIX)]
+        if not fits or entry.file not in names:
+            raise ValueError("not the facts of this episode")
+        if entry.to_json().encode() != line:
+            raise ValueError("not as worldsim writes it")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}, line {number + 1} (episode {number}): {error}") from error
+    return entry
+
+
+def recorded(folder: Path) -> list[int]:
+    """Numbers of the episodes that have a file, in order."""
+    names = [p.stem for p in (folder / EPISODES_FOLDER).glob(f"*{SUFFIX}")]
+    numbers = sorted(int(name) for name in names if name.isdecimal())
+    return [number for number in numbers if (folder / episode_file(number)).is_file()]
+
+
+def entry_of(folder: Path, index: int) -> Entry | None:
+    """The facts of a file that no index lists, or None if it is not what its episode encodes to."""
+    path = folder / episode_file(index)
+    try:
+        content, file = read_bytes(path), EpisodeFile(path)
+        if file.encoded_anew() != content:
+            return None
+    except InputError:
+        return None
+    return make_entry(index, content, file.scene.seed, file.steps)
+
+
+def _finished(folder: Path) -> list[Entry]:
+    """The episodes of a recording without an index."""
+    found = [entry_of(folder, index) for index in recorded(folder)]
+    return [entry for entry in found if entry is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,19 +18,26 @@ from worldsim.data.dataset import (
     EPISODES_FOLDER,
     INDEX_FILE,
     META_FILE,
+    SCHEMA,
     Dataset,
     Entry,
     encode_meta,
+    entry_of,
     episode_file,
+    make_entry,
     read_index,
     read_meta,
+    recorded,
     seal_meta,
 )
-from worldsim.data.store import decode, encode, read_bytes
+from worldsim.data.space import Space
+from worldsim.data.store import digest, encode
 from worldsim.data.workers import Maker
 from worldsim.errors import InputError
 
-_PACKAGES = ("worldsim", "numpy", "pybullet")
+_PACKAGES = ("worldsim", "numpy", "pybullet", "numba", "zstandard")
+_DECIDING = ("numpy", "pybullet", "zstandard")
+"""Another version of these may give other bytes."""
 
 
 def simulate(
@@ -46,14 +52,16 @@ def simulate(
 
     `make_episode(index)` must be picklable and depend on nothing but its own value and `index`.
     `meta` says what it makes and goes to dataset.json: at least scenario, split, seed and steps;
-    camera, action spec, rates, renderer and package versions are added.
+    with "frames" False the images are left out, to be drawn on reading. Package versions are
+    added.
 
     Killed at any moment and called again with the same arguments, it ends with the same files,
     byte for byte; called with more episodes it extends the dataset, and it never shrinks one.
     Finished episodes are checked before they are kept. Progress goes to stderr.
 
-    Raises InputError when `out` is a foreign folder, was recorded with other settings, is being
-    recorded by another process or cannot be written; RuntimeError naming the episode and the seed
+    Raises InputError when `out` is a foreign folder, was recorded with other settings or by an
+    older version, is being recorded by another process or cannot be written; DiskFull, an
+    InputError, when there is no room for what is left; RuntimeError naming the episode and the seed
     when `make_episode` fails; KeyboardInterrupt on Ctrl-C, after the workers have stopped and a
     line on stderr has said how to go on.
     """
@@ -67,15 +75,15 @@ def simulate(
             processes.started(make_episode, min(workers, episodes)) as pool,
         ):
             (folder / EPISODES_FOLDER).mkdir(exist_ok=True)
-            _remove_drafts(folder)
-            listed = _prepare(folder, meta, pool)
-            total = max(episodes, len(listed), max(_recorded(folder), default=-1) + 1)
-            entries = _record(pool, folder, total, listed, meta["seed"], progress)
-            _remove_drafts(folder)
-            text = "".join(f"{entry.to_json()}\n" for entry in entries)
-            write_whole(folder / INDEX_FILE, text.encode())
+            remove_drafts(folder)
+            listed = _prepare(folder, meta)
+            total = max(episodes, len(listed), max(recorded(folder), default=-1) + 1)
+            images = bool(meta.get("frames", True))
+            entries = _record(pool, folder, total, listed, meta["seed"], images, progress)
+            remove_drafts(folder)
+            write_index(folder, entries)
     except KeyboardInterrupt:
-        done = len(_recorded(folder))
+        done = len(recorded(folder))
         print(
             f"{done} of {episodes} episodes are in {folder}; recording again goes on from there",
             file=sys.stderr,
@@ -90,20 +98,25 @@ def _record(
     total: int,
     listed: list[Entry],
     seed: int,
+    images: bool,
     progress: bool,
 ) -> list[Entry]:
     known: list[Entry | None] = [*listed, *[None] * (total - len(listed))]
     futures = {
-        processes.submit(pool, _keep_or_make, folder, index, known[index]): index
+        processes.submit(pool, keep_or_make, folder, index, known[index], images): index
         for index in range(total)
     }
     entries: dict[int, Entry] = {}
+    space = Space(folder, total)
     frames, start_s = 0, time.monotonic()
     with tqdm(total=total, desc="simulate", unit="episode", disable=not progress) as bar:
         for future in as_completed(futures):
             index = futures[future]
-            entries[index], made = processes.result(future, f"episode {index} (seed {seed})")
+            with space.explained():
+                entry, made = processes.result(future, f"episode {index} (seed {seed})")
+            entries[index] = entry
             frames += made
+            space.add(entry.bytes, made > 0)
             if frames:
                 rate_hz = frames / (time.monotonic() - start_s)
                 bar.set_postfix_str(f"{rate_hz:.0f} frames/s", refresh=False)
@@ -111,39 +124,33 @@ def _record(
     return [entries[index] for index in range(total)]
 
 
-def _keep_or_make(
-    make_episode: Maker, folder: Path, index: int, listed: Entry | None
+def keep_or_make(
+    make_episode: Maker, folder: Path, index: int, listed: Entry | None, images: bool
 ) -> tuple[Entry, int]:
     """The facts of episode `index`, kept or made, and how many frames were made for it."""
     path = folder / episode_file(index)
     if path.is_file():
-        found = read_bytes(path)
         if listed is None:
-            kept = _facts(index, found)
+            kept = entry_of(folder, index)
         else:
-            kept = listed if hashlib.sha256(found).hexdigest() == listed.sha256 else None
+            kept = listed if digest(path) == listed.sha256 else None
         if kept is not None:
             return kept, 0
+    return write_episode(folder, index, make_episode, images)
+
+
+def write_episode(folder: Path, index: int, make_episode: Maker, images: bool) -> tuple[Entry, int]:
+    """Make episode `index` and write its file: its facts, and how many frames it has."""
     episode = make_episode(index)
-    content = encode(episode)
-    write_whole(path, content)
-    return _entry(index, content, episode.scene.seed, episode.steps), len(episode.frames)
+    content = encode(episode, images)
+    write_whole(folder / episode_file(index), content)
+    return make_entry(index, content, episode.scene.seed, episode.steps), len(episode.frames)
 
 
-def _facts(index: int, content: bytes) -> Entry | None:
-    """The facts of a file that no index lists, or None if it is not what its episode encodes to."""
-    try:
-        episode = decode(content, episode_file(index))
-    except InputError:
-        return None
-    if encode(episode) != content:
-        return None
-    return _entry(index, content, episode.scene.seed, episode.steps)
-
-
-def _entry(index: int, content: bytes, seed: int, steps: int) -> Entry:
-    sha256 = hashlib.sha256(content).hexdigest()
-    return Entry(index, episode_file(index), seed, steps, len(content), sha256)
+def write_index(folder: Path, entries: list[Entry]) -> None:
+    """Write episodes.jsonl, which makes a recording a finished one."""
+    text = "".join(f"{entry.to_json()}\n" for entry in entries)
+    write_whole(folder / INDEX_FILE, text.encode())
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -163,23 +170,19 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _prepare(folder: Path, meta: dict[str, Any], pool: ProcessPoolExecutor) -> list[Entry]:
+def _prepare(folder: Path, meta: dict[str, Any]) -> list[Entry]:
     """Write dataset.json or compare it with `meta`; the episodes that are listed already."""
     if not (folder / META_FILE).is_file():
-        described = processes.submit(pool, _describe)
-        facts = processes.result(described, f"episode 0 (seed {meta['seed']})")
-        sealed = seal_meta({**facts, "versions": _versions(), **meta})
+        sealed = seal_meta({"versions": _versions(), **meta})
         write_whole(folder / META_FILE, encode_meta(sealed).encode())
         return []
     stored = read_meta(folder)
-    if "size_px" not in stored and "camera" in stored:  # the first recordings had it there only
-        stored["size_px"] = stored["camera"]["width_px"]
-    for package in ("numpy", "pybullet"):  # another version may give other bytes
-        before, now = stored.get("versions", {}).get(package), _versions().get(package)
-        if before is not None and before != now:
-            raise InputError(
-                f"{folder} was recorded with {package} {before}, not {now}; choose another folder"
-            )
+    if stored["schema"] != SCHEMA:
+        raise InputError(
+            f"{folder} was recorded by an older version (schema {stored['schema']}): it can be "
+            "read but not extended; choose another folder"
+        )
+    check_versions(folder, stored)
     for key, wanted in seal_meta(meta).items():
         if key not in ("versions", "sha256") and stored.get(key) != wanted:
             raise InputError(
@@ -189,10 +192,14 @@ def _prepare(folder: Path, meta: dict[str, Any], pool: ProcessPoolExecutor) -> l
     return read_index(folder) if (folder / INDEX_FILE).is_file() else []
 
 
-def _describe(make_episode: Maker) -> dict[str, Any]:
-    scene = make_episode(0).scene.to_dict()
-    names = ("camera", "action_spec", "physics_rate_hz", "frame_rate_hz")
-    return {"renderer": "tiny", **{name: scene[name] for name in names}}
+def check_versions(folder: Path, meta: dict[str, Any]) -> None:
+    """Raises InputError where a package that decides on an episode's bytes is another one now."""
+    for package in _DECIDING:
+        before, now = meta.get("versions", {}).get(package), _versions().get(package)
+        if before is not None and before != now:
+            raise InputError(
+                f"{folder} was recorded with {package} {before}, not {now}; choose another folder"
+            )
 
 
 def _versions() -> dict[str, str]:
@@ -205,13 +212,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _recorded(folder: Path) -> list[int]:
-    """Indices that have a file."""
-    stems = [path.stem for path in (folder / EPISODES_FOLDER).glob("*.npz")]
-    return [int(stem) for stem in stems if stem.isdecimal()]
-
-
-def _remove_drafts(folder: Path) -> None:
+def remove_drafts(folder: Path) -> None:
+    """Remove what killed processes have left behind."""
     for place in (folder, folder / EPISODES_FOLDER):
         for path in place.iterdir():
             if is_temporary(path.name):

@@ -27,7 +27,7 @@ class _Failed:
     """What is left of an exception in a worker: its text, which always survives the way back."""
 
     reason: str
-    is_input_error: bool
+    kind: type[InputError] | None
     trace: str
 
 
@@ -74,8 +74,8 @@ def result(future: Future[Any], where: str) -> Any:
     if not isinstance(value, _Failed):
         return value
     message = f"{where} could not be recorded: {value.reason}"
-    if value.is_input_error:
-        raise InputError(message)
+    if value.kind is not None:
+        raise value.kind(message)
     raise RuntimeError(message) from RuntimeError(f"in the worker:\n{value.trace}")
 
 
@@ -97,6 +97,6 @@ def _attempt(task: Callable[..., Any], *args: Any) -> Any:
     try:
         return task(_make_episode, *args)
     except Exception as error:
-        is_input_error = isinstance(error, InputError)
-        reason = str(error) if is_input_error else f"{type(error).__name__}: {error}"
-        return _Failed(reason, is_input_error, traceback.format_exc())
+        kind = type(error) if isinstance(error, InputError) else None
+        reason = f"{type(error).__name__}: {error}" if kind is None else str(error)
+        return _Failed(reason, kind, traceback.format_exc())

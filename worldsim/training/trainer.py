@@ -21,7 +21,7 @@ from torch.multiprocessing.spawn import ProcessException, spawn
 from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import Clips
 from worldsim.data.dataset import Dataset
-from worldsim.data.store import save_episode
+from worldsim.data.store import SUFFIX, save_episode
 from worldsim.errors import InputError
 from worldsim.training.log import CURVE, METRICS
 from worldsim.training.machine import Compile, Precision, has_compiler
@@ -189,6 +189,6 @@ def _prepare(out: Path, dataset: Dataset, held_out: int, facts: dict[str, Any]) 
     for number, index in enumerate(range(len(dataset) - held_out, len(dataset))):
         episode = dataset[index]
         start = episode.part(0, min(START_FRAMES - 1, episode.steps))
-        save_episode(starts / f"{number:03d}.npz", start)
+        save_episode(starts / f"{number:03d}{SUFFIX}", start)
     described = json.dumps({**facts, "torch": torch.__version__}, indent=1)
     write_whole(out / RUN, f"{described}\n".encode())
