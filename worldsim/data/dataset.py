@@ -3,7 +3,7 @@
 data/push/dataset.json            schema, scenario, split, seed, steps, rates, camera, ...
 data/push/episodes.jsonl          index, file, seed, steps, bytes, sha256
 data/push/episodes/000000.npz     see worldsim.data.store
-data/push/cache/                  see worldsim.data.clips; may be deleted at any time
+data/push/cache/                  see worldsim.data.statistics; may be deleted at any time
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worldsim.data.atomic import is_temporary
 from worldsim.data.store import decode, read_bytes
 from worldsim.episode import Episode
@@ -25,6 +28,7 @@ KIND = "worldsim dataset"
 META_FILE = "dataset.json"
 INDEX_FILE = "episodes.jsonl"
 EPISODES_FOLDER = "episodes"
+_KEPT = 32  # episodes
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Dataset:
             raise InputError(f"no dataset at {path}: there is no such folder")
         self.meta = read_meta(self.path)
         self.entries = read_index(self.path)
+        self._kept: dict[int, Episode] = {}
 
     def __repr__(self) -> str:
         return f"Dataset({str(self.path)!r}, {len(self)} episodes)"
@@ -80,6 +85,24 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Episode]:
         return (self[index] for index in range(len(self)))
+
+    def window(
+        self, index: int, start: int, stop: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        """Frames, depth and actions of frames start..stop-1 of episode `index`.
+
+        Shapes (n, H, W, 3), (n, H, W), (n - 1, A): actions[t] led from frame t to frame t + 1.
+        """
+        episode = self._lately(index)
+        window = slice(start, stop)
+        return episode.frames[window], episode.depth_m[window], episode.actions[start : stop - 1]
+
+    def _lately(self, index: int) -> Episode:
+        if index not in self._kept:
+            if len(self._kept) >= _KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[index] = self[index]
+        return self._kept[index]
 
     @property
     def frames(self) -> int:
