@@ -124,18 +124,20 @@ def verify(data: Positional[Path]) -> None:
 
 def train(
     recipe: Positional[str],
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
+    weights: tuple[float, ...] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     resume: bool = False,
     workers: int = 2,
+    loaders: int = 0,
     seed: int = 0,
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     compile: Literal["auto", "on", "off"] = "auto",
     pause_after: int | None = None,
 ) -> None:
-    """Train a world model on a recording, for --minutes or for --steps.
+    """Train a world model on one recording or several, for --minutes or for --steps.
 
     Example: worldsim train tiny --data data/push --out runs/tiny --minutes 20
 
@@ -143,12 +145,15 @@ def train(
 
     Args:
         recipe: tiny or small (two cores), base (a GPU).
-        data: folder of a recording made by worldsim simulate.
+        data: folder of a recording made by worldsim simulate, or several of one scenario.
+        weights: share of each of them in the clips, for example 2 1; that of its clips when not
+            given.
         out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
         minutes: stop after so much training; 20 when --steps is not given.
         steps: stop after so many steps.
         resume: go on from the last checkpoint in --out.
         workers: training processes.
+        loaders: processes that read clips ahead for each of those; with 0 it reads them itself.
         seed: draws weights, clips and noise.
         precision: of the matrix products; auto takes the faster.
         compile: torch.compile, which needs a C++ compiler; auto: for runs of 10 minutes and more.
@@ -160,8 +165,8 @@ def train(
 
     if minutes is None and steps is None:
         minutes = 20.0
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-    arguments.not_negative(seed=seed)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers, loaders=loaders)
+    arguments.not_negative(seed=seed, loaders=loaders)
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
     run(
@@ -169,8 +174,10 @@ def train(
         data,
         arguments.folder(out),
         Budget(minutes, steps),
+        weights=weights,
         resume=resume,
         workers=workers,
+        loaders=loaders,
         seed=seed,
         precision=precision,
         compile=compile,

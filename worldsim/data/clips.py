@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from worldsim.data.dataset import Dataset
 from worldsim.data.order import Shares, check_weights
 from worldsim.data.statistics import Statistics, statistics
+from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.frames import CHANNELS, to_model
 
 _MARGIN = 0.005
 _LEAST_MARGIN_M = 1e-4
 _LEAST_STD = 1e-3
+_STREAM = 0xC11B5  # apart from what else is drawn from the same seed
 
 
 class RecordedClip(NamedTuple):
@@ -105,10 +108,15 @@ class ClipDataset:
         episode = int(np.searchsorted(ends, window, side="right"))
         return source, episode, int(window - (ends[episode - 1] if episode else 0))
 
+    def held_out_episodes(self) -> list[Episode]:
+        """As many of those never drawn as each dataset holds out, from all of them in turn."""
+        taken = enumerate(islice(cycle(self.datasets), self.held_out))
+        return [data[len(data) - self.held_out + number] for number, data in taken]
+
     def _order(self, source: int, epoch: int) -> NDArray[np.int64]:
         kept = self._orders.get(source)
         if kept is None or kept[0] != epoch:
-            rng = np.random.default_rng([self.seed, source, epoch])
+            rng = np.random.default_rng([self.seed, source, epoch, _STREAM])
             kept = self._orders[source] = (epoch, rng.permutation(int(self._ends[source][-1])))
         return kept[1]
 

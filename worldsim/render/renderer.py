@@ -17,9 +17,7 @@ class Renderer:
     def __init__(self, scene: Scene, assets: Path | None = None) -> None:
         self.scene = scene
 
-    def draw(
-        self, position_m: NDArray[np.float64], orientation_xyzw: NDArray[np.float64]
-    ) -> Images:
+    def draw(self, position_m: NDArray[np.float64], orientation_xyzw: NDArray[np.float64]) -> Images:
         """RGB uint8 (H, W, 3), depth m float32 (H, W), body index + 1 uint8 (H, W)."""
         raise NotImplementedError
 
@@ -28,7 +26,8 @@ def draw_states(scene: Scene, states: BodyStates, assets: Path | None = None) ->
     """The same for every row of states, stacked."""
     renderer = Renderer(scene, assets)
     rows = [
-        renderer.draw(p, q) for p, q in zip(states.position_m, states.orientation_xyzw, strict=True)
+        renderer.draw(p, q)
+        for p, q in zip(states.position_m, states.orientation_xyzw, strict=True)
     ]
     rgb, depth_m, segmentation = zip(*rows, strict=True)
     return np.stack(rgb), np.stack(depth_m), np.stack(segmentation)
