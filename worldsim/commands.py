@@ -122,6 +122,20 @@ def verify(data: Positional[Path]) -> None:
     print(f"{data}: {len(dataset)} episodes, all as recorded")
 
 
+def info(path: Positional[str], json: bool = False) -> None:
+    """Say what a recording, an episode, a checkpoint or a training run is.
+
+    Example: worldsim info push-64
+
+    Args:
+        path: a folder or file that worldsim has written, or the name of a shipped checkpoint.
+        json: print it for machines.
+    """
+    from worldsim.info import run
+
+    run(path, json)
+
+
 def train(
     recipe: Positional[str],
     data: tuple[Path, ...],
@@ -165,6 +179,8 @@ def train(
 
     if minutes is None and steps is None:
         minutes = 20.0
+    if not data:
+        raise InputError("--data needs a folder, or several")
     arguments.at_most(arguments.MOST_WORKERS, workers=workers, loaders=loaders)
     arguments.not_negative(seed=seed, loaders=loaders)
     if pause_after is not None:
@@ -281,6 +297,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         gallery,
         simulate,
         verify,
+        info,
         train,
         rollout,
         evaluate,
