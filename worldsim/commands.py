@@ -14,7 +14,7 @@ from tyro.conf import Positional
 
 from worldsim import arguments
 from worldsim.errors import InputError, unknown
-from worldsim.showcase import gallery, scenarios
+from worldsim.showcase import gallery, info, scenarios
 
 
 def demo(
@@ -120,20 +120,6 @@ def verify(data: Positional[Path]) -> None:
             print(f"worldsim: {problem}", file=sys.stderr)
         raise InputError(str(problems[-1]))
     print(f"{data}: {len(dataset)} episodes, all as recorded")
-
-
-def info(path: Positional[str], json: bool = False) -> None:
-    """Say what a recording, an episode, a checkpoint or a training run is.
-
-    Example: worldsim info push-64
-
-    Args:
-        path: a folder or file that worldsim has written, or the name of a shipped checkpoint.
-        json: print it for machines.
-    """
-    from worldsim.info import run
-
-    run(path, json)
 
 
 def train(

@@ -40,7 +40,7 @@ def run(name: str, as_json: bool) -> Facts:
 
 
 def facts_of(name: str) -> Facts:
-    """The facts as plain values; "is" says of what, "problem" what is wrong with it, if anything."""
+    """The facts as plain values; "is" says of what, "problem" what is wrong with it."""
     path = Path(name)
     if name in checkpoints.names() or (path / checkpoints.CONFIG).is_file():
         return checkpoint_facts(checkpoints.find(name))
@@ -127,7 +127,7 @@ def _any_meta(path: Path) -> Facts | None:
 
 
 def _action_facts(spec: ActionSpec) -> list[Facts]:
-    """Agents send -1..1; `least` and `most` are that in the channel's unit, mean and std are not."""
+    """Agents send -1..1: `least` and `most` in the channel's unit."""
     return [
         {"name": c.name, "unit": c.unit, "least": -c.scale, "most": c.scale} for c in spec.channels
     ]

@@ -70,7 +70,7 @@ def statistics(dataset: Dataset, progress: bool = True) -> Statistics:
 
 
 def stored(dataset: Dataset) -> Statistics | None:
-    """What the cache holds about the dataset as it is now; None where that is missing or damaged."""
+    """What the cache holds of the dataset as it is now; None where it is missing or damaged."""
     try:
         content = _path(dataset).read_bytes()
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from worldsim.data.clips import ClipDataset, RecordedClip
 from worldsim.errors import InputError
@@ -55,7 +55,12 @@ class _Batches:
     clips: ClipDataset
 
     def __getitem__(self, positions: range) -> RecordedClip:
-        return self.clips.batch(positions)
+        batch = [torch.from_numpy(array) for array in self.clips.batch(positions)]
+        if get_worker_info() is not None:
+            # Left to the queue's thread, this copy may be under way when the process ends: abort.
+            for tensor in batch:
+                tensor.share_memory_()
+        return RecordedClip(*batch)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
