@@ -171,6 +171,12 @@ def _check_fit(start: Start, template: Scene) -> None:
             f"the model draws {template.frame_rate_hz} frames a second, "
             f"the start has {scene.frame_rate_hz}"
         )
+    drawn, known = scene.look.renderer, template.look.renderer
+    if drawn != known:
+        raise InputError(
+            f"the model learned from frames of the renderer {known}, the start is {drawn}'s; "
+            f"simulate it with --renderer {known}"
+        )
     wanted = (template.camera.height_px, template.camera.width_px)
     for size in (start.frames.shape[1:3], (scene.camera.height_px, scene.camera.width_px)):
         if size != wanted:

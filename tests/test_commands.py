@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from tiny_checkpoint import write_checkpoint
 from worldsim import cli, demo, judge
 from worldsim.agents.collect import Collector
 from worldsim.bench import all as bench
+from worldsim.bench import read as bench_read
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
 from worldsim.episode import Episode
@@ -245,3 +247,16 @@ def test_a_rate_is_work_over_time() -> None:
     rates = bench.measure([bench.Probe("counted", lambda: calls.append(1), 100.0)], 1)
     counted = 100.0 * (len(calls) - 1) / bench.PROBE_S
     assert rates["counted"][0] == pytest.approx(counted, rel=0.05)
+
+
+def test_bench_of_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"EPISODES": 2, "STEPS": 17, "ROUND_BATCHES": 2, "LOADERS": (1,)}.items():
+        monkeypatch.setattr(bench_read, name, value)
+    cores = os.sched_getaffinity(0)
+    bench_read.run(tmp_path, size_px=16, repeats=2)
+    result = json.loads((tmp_path / "bench-read.json").read_text())
+    assert set(result["frames_per_s"]) == {"clips, one core", "their windows", "clips, 1 loader"}
+    for row in result["frames_per_s"].values():
+        assert len(row["rounds"]) == 2 and row["median"] > 0
+    assert result["bytes_a_frame"] > 0 and 0 <= result["stacking_share"] <= 1
+    assert os.sched_getaffinity(0) == cores

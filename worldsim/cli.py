@@ -97,11 +97,17 @@ def _parse(arguments: list[str]) -> Callable[[], None] | None:
 def _check_options(command: str, arguments: list[str]) -> None:
     parameters = inspect.signature(COMMANDS[command]).parameters.values()
     known = {f"--{parameter.name.replace('_', '-')}" for parameter in parameters}
-    hidden = {"--help", "--no-resume", "--no-video", "--no-frames", "--no-repair"}
+    hidden = {"--help"} | {f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json")}
+    given = set()
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")
-        if option.startswith("--") and option not in known | hidden:
+        if not option.startswith("--"):
+            continue
+        if option not in known | hidden:
             raise unknown(f"option of worldsim {command}", option, known)
+        if option in given:  # the parser would take the last and forget the others
+            raise InputError(f"{option} is given twice; put all its values after one {option}")
+        given.add(option)
 
 
 def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:

@@ -6,15 +6,16 @@ What a command needs is imported when it runs, so that `worldsim --help` answers
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 from tyro.conf import Positional
 
 from worldsim import arguments
-from worldsim.errors import unknown
+from worldsim.errors import InputError, unknown
 from worldsim.recordings import simulate, verify
-from worldsim.showcase import gallery, scenarios
+from worldsim.showcase import gallery, info, scenarios
 
 
 def demo(
@@ -46,18 +47,20 @@ def demo(
 
 def train(
     recipe: Positional[str],
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
+    weights: tuple[float, ...] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     resume: bool = False,
     workers: int = 2,
+    loaders: int = 0,
     seed: int = 0,
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     compile: Literal["auto", "on", "off"] = "auto",
     pause_after: int | None = None,
 ) -> None:
-    """Train a world model on a recording, for --minutes or for --steps.
+    """Train a world model on one recording or several, for --minutes or for --steps.
 
     Example: worldsim train tiny --data data/push --out runs/tiny --minutes 20
 
@@ -65,12 +68,15 @@ def train(
 
     Args:
         recipe: tiny or small (two cores), base (a GPU).
-        data: folder of a recording made by worldsim simulate.
+        data: folder of a recording made by worldsim simulate, or several of one scenario.
+        weights: share of each of them in the clips, for example 2 1; that of its clips when not
+            given.
         out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
         minutes: stop after so much training; 20 when --steps is not given.
         steps: stop after so many steps.
         resume: go on from the last checkpoint in --out.
         workers: training processes.
+        loaders: processes that read clips ahead for each of those; with 0 it reads them itself.
         seed: draws weights, clips and noise.
         precision: of the matrix products; auto takes the faster.
         compile: torch.compile, which needs a C++ compiler; auto: for runs of 10 minutes and more.
@@ -82,8 +88,10 @@ def train(
 
     if minutes is None and steps is None:
         minutes = 20.0
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-    arguments.not_negative(seed=seed)
+    if not data:
+        raise InputError("--data needs a folder, or several")
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers, loaders=loaders)
+    arguments.not_negative(seed=seed, loaders=loaders)
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
     run(
@@ -91,8 +99,10 @@ def train(
         data,
         arguments.folder(out),
         Budget(minutes, steps),
+        weights=weights,
         resume=resume,
         workers=workers,
+        loaders=loaders,
         seed=seed,
         precision=precision,
         compile=compile,
@@ -185,29 +195,24 @@ def bench(
     Example: worldsim bench simulate --scenario push
 
     Args:
-        what: all (simulator, model, training, evaluation) or simulate (recording, on one core and
-            on two).
-        out: folder for bench.json or bench-simulate.json.
+        what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
+            simulate (recording, on one core and on two) or read (clips for training).
+        out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
-        scenario: simulate: the only one to record; all ten when not given.
-        size_px: simulate: width and height of the frames.
+        scenario: render, simulate: the only one; all ten when not given.
+        size_px: simulate, read: width and height of the frames.
     """
     arguments.positive(repeats=repeats)
     arguments.size_px(size_px)
-    if what == "all":
-        from worldsim.bench.all import run
-
-        run(arguments.folder(out), checkpoint, repeats)
-    elif what == "simulate":
-        from worldsim.bench.simulate import run as run_simulate
-
-        run_simulate(arguments.folder(out), scenario, size_px, repeats)
-    else:
+    if what not in BENCHES:
         raise unknown("bench", what, BENCHES)
+    run = import_module(f"worldsim.bench.{what}").run
+    options = {"all": (checkpoint,), "render": (scenario,), "simulate": (scenario, size_px)}
+    run(arguments.folder(out), *options.get(what, (size_px,)), repeats)
 
 
-BENCHES = ("all", "simulate")
+BENCHES = ("all", "render", "simulate", "read")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (
@@ -216,6 +221,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         gallery,
         simulate,
         verify,
+        info,
         train,
         rollout,
         evaluate,

@@ -12,12 +12,14 @@ from tqdm import tqdm
 from worldsim import checkpoints
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
+from worldsim.envs.start import load_starts
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
 from worldsim.judge import Env, dream, dreamer
+from worldsim.sim.look import Look
 from worldsim.sim.scenarios import find_scenario
 
 POLICY = "explore"
@@ -61,8 +63,9 @@ def run(
     if steps > MOST_STEPS:
         raise InputError(f"--steps must be at most {MOST_STEPS}, got {steps}")
     folder = checkpoints.find(checkpoint)
-    truth, simulator_rate = _simulated(scenario, seed, steps)
-    other, _ = _simulated(scenario, seed + 1, steps, label="other actions")
+    look = load_starts(folder).template.look  # what the model was trained on
+    truth, simulator_rate = _simulated(scenario, seed, steps, look)
+    other, _ = _simulated(scenario, seed + 1, steps, look, label="other actions")
     drawn, model_rate = _dreamed(truth, truth, folder, passes, "model")
     shuffled, _ = _dreamed(truth, other, folder, passes, "shuffled actions")
     horizons = tuple(step for step in HORIZONS if step <= steps)
@@ -75,13 +78,14 @@ def run(
 
 
 def _simulated(
-    scenario: str, seed: int, steps: int, label: str = "simulator"
+    scenario: str, seed: int, steps: int, look: Look, label: str = "simulator"
 ) -> tuple[Episode, float]:
     env = gymnasium.make(
         find_scenario(scenario).env_id,
         max_episode_steps=steps,
         disable_env_checker=True,
         end_on_success=False,
+        look=look,
     )
     watched = Watched(env, label, steps)
     try:

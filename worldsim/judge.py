@@ -76,7 +76,7 @@ def _refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
         seen = json.loads(run.read_text())["data"] if run.is_file() else None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{run} is damaged ({error}); a checkpoint works without it") from error
-    if seen == dataset.digest:
+    if dataset.digest in (seen if isinstance(seen, list) else [seen]):
         raise InputError(
             f"{checkpoint.name} was trained on {dataset.path}; record another with another --seed"
         )

@@ -1,4 +1,4 @@
-"""The commands that show the scenarios; see worldsim.commands."""
+"""The commands that show what there is: scenarios and files; see worldsim.commands."""
 
 from __future__ import annotations
 
@@ -86,3 +86,17 @@ def _solve(names: tuple[str, ...], episodes: int, workers: int) -> None:
             f"{', '.join(bad)}: scripted below {exam.LEAST_SCRIPTED:.0%} "
             f"or random at {exam.LEAST_TOO_OFTEN:.0%} or above"
         )
+
+
+def info(path: Positional[str], json: bool = False) -> None:
+    """Say what a recording, an episode, a checkpoint or a training run is.
+
+    Example: worldsim info push-64
+
+    Args:
+        path: a folder or file that worldsim has written, or the name of a shipped checkpoint.
+        json: print it for machines.
+    """
+    from worldsim.info import run
+
+    run(path, json)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from worldsim.agents.collect import Collector
-from worldsim.data.clips import Clips
+from worldsim.data.clips import ClipDataset, RecordedClip
+from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
+from worldsim.data.store import load_episode
 from worldsim.errors import InputError
+from worldsim.judge import _refuse_training_data
 from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
 from worldsim.training import objective
@@ -54,14 +56,27 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(data: Path, out: Path, steps: int = 20, **options: object) -> Path:
+def run(data: Path | Sequence[Path], out: Path, steps: int = 20, **options: object) -> Path:
     options = {"workers": 1, "progress": False, **options}
     return train(SMALL, data, out, Budget(steps=steps), **options)  # type: ignore[arg-type]
 
 
 def job(data: Path, out: Path) -> Job:
     return Job(
-        SMALL, data, out, None, 20, False, 1, 0, "float32", False, None, progress=False, meeting=""
+        recipe=SMALL,
+        clips=ClipDataset(data, 5, held_out=2, progress=False),
+        out=out,
+        minutes=None,
+        steps=20,
+        resume=False,
+        workers=2,
+        loaders=0,
+        seed=0,
+        precision="float32",
+        compile=False,
+        pause_after=None,
+        progress=False,
+        meeting="",
     )
 
 
@@ -86,7 +101,9 @@ def test_a_run_is_a_checkpoint_with_its_diary(data: Path, tmp_path: Path) -> Non
     model = load(out)
     near_m, far_m = model.config.depth_range_m
     assert 0 < near_m < far_m and model.config.scenario == "push"
-    assert torch.allclose(model.mean_image, torch.from_numpy(Clips(data).mean_frame()), atol=2e-3)
+    assert torch.allclose(
+        model.mean_image, torch.from_numpy(ClipDataset(data, 5).mean_frame()), atol=2e-3
+    )
     assert len(list((out / "starts").glob("*.safetensors"))) == 2
     entries = read(out)
     losses = [entry["loss"] for entry in entries if "loss" in entry]
@@ -102,25 +119,64 @@ def test_the_seed_decides(data: Path, tmp_path: Path) -> None:
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
 
 
-def test_clips_and_the_history_coin_have_streams_of_their_own(
+def test_workers_share_out_the_positions_of_clips(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One stream for both would tie which clips are dreamed on to where they come from."""
-    drawn = []
-    sample = Clips.sample
+    drawn: list[int] = []
+    batch = ClipDataset.batch
 
-    def watched(self: Clips, rng: np.random.Generator, clips: int, frames: int) -> Any:
-        drawn.append(np.random.default_rng(copy.deepcopy(rng.bit_generator)).random())
-        return sample(self, rng, clips, frames)
+    def watched(self: ClipDataset, positions: Sequence[int]) -> RecordedClip:
+        drawn.extend(positions)
+        return batch(self, positions)
 
-    monkeypatch.setattr(Clips, "sample", watched)
+    monkeypatch.setattr(ClipDataset, "batch", watched)
+    monkeypatch.setattr(Worker, "_agree", lambda *_: torch.float32)  # alone in its process
     for rank in (0, 1):
         worker = Worker(rank, job(data, tmp_path))
         for worker.step in range(3):
             worker.draw()
-            drawn.append(worker.coin().random())
-    # The coin is the same for both ranks, the clips are not.
-    assert len(set(drawn)) == 3 + 2 * 3
+    assert sorted(drawn) == list(range(12)) and drawn[:4] == [0, 1, 4, 5]
+
+
+def test_noise_and_the_history_coin_have_streams_of_their_own(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Worker, "_agree", lambda *_: torch.float32)
+    noises, coins = set(), []
+    for rank in (0, 1):
+        worker = Worker(rank, job(data, tmp_path))
+        for worker.step in range(3):
+            noises.add(worker.draw()[1].initial_seed())
+            coins.append(worker.coin().random())
+    # The coin is the same for both ranks, the noise is not.
+    assert len(noises) == 6 and coins[:3] == coins[3:] and len(set(coins)) == 3
+
+
+def test_a_mix_is_trained_on_and_its_digests_are_kept(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    facts = {"scenario": "push", "split": "ood", "seed": 4, "steps": 12}
+    simulate(Collector("push", "ood", 4, 12), facts, 3, other, progress=False)
+    out = run([data, other], tmp_path / "run", steps=2, weights=(2, 1), pause_after=1)
+    described = json.loads((out / "run.json").read_text())
+    assert described["data"] == [Dataset(data).digest, Dataset(other).digest]
+    assert described["weights"] == [2, 1]
+    splits = [load_episode(path).scene.split for path in sorted((out / "starts").glob("*.npz"))]
+    assert splits == ["id", "ood"]
+    for path in (data, other):
+        with pytest.raises(InputError, match="was trained on"):
+            _refuse_training_data(out, Dataset(path))
+    with pytest.raises(InputError, match="other weights"):
+        run([data, other], out, steps=2, weights=(1, 1), resume=True)
+    run([data, other], out, steps=2, weights=(2, 1), resume=True)
+
+
+def test_a_mix_of_scenarios_is_refused(data: Path, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    facts = {"scenario": "drop", "split": "id", "seed": 0, "steps": 6}
+    simulate(Collector("drop", "id", 0, 6), facts, 1, drop, progress=False)
+    with pytest.raises(InputError, match=f"{drop} is of scenario drop, {data} of push"):
+        run([data, drop], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_nan_stops_and_names_step_and_checkpoint(

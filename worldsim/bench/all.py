@@ -31,6 +31,7 @@ from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
 from worldsim.models.stepper import Stepper
 from worldsim.recipes import recipe
+from worldsim.render import Renderer
 from worldsim.sim.simulator import Simulator
 from worldsim.training.machine import choose_precision
 from worldsim.training.objective import Clip, loss, make_task
@@ -108,10 +109,12 @@ def _simulator(episode: Episode) -> list[Probe]:
 
     def step(render: bool) -> None:
         simulator.reset(episode.scene)
+        renderer = Renderer(episode.scene)
         for action in episode.actions:
             simulator.step(action)
+            state = simulator.state()
             if render:
-                simulator.render()
+                renderer.draw(state["position_m"], state["orientation_xyzw"])
 
     return [
         Probe(REFERENCE, lambda: step(True), episode.steps),

@@ -1,258 +1,201 @@
-"""Random clips for training: a dataset unpacked once into arrays that processes map and share.
-
-<dataset>/cache/<digest>/frames.npy    uint8 (F, H, W, 3), all episodes one after the other
-<dataset>/cache/<digest>/depth.npy     uint16 (F, H, W), quantised between near and far
-<dataset>/cache/<digest>/actions.npy   float32 (F, A): row i leads INTO frame i, 0 at a start
-<dataset>/cache/<digest>/starts.npy    int64 (E + 1,): first frame of each episode, then F
-<dataset>/cache/<digest>/mean.npy      float32 (4, H, W): mean frame in model space
-<dataset>/cache/<digest>/clips.json    depth_range_m, format
-"""
+"""Clips for training: windows of recorded episodes, in an order that hangs on a seed alone."""
 
 from __future__ import annotations
 
-import fcntl
-import io
-import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from worldsim.data.atomic import sync_folder, temporary, unwritable, write_whole
 from worldsim.data.dataset import Dataset
+from worldsim.data.order import Shares, check_weights
+from worldsim.data.statistics import Statistics, statistics
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.frames import CHANNELS, to_model
 
-FORMAT = 1
-_LEVELS = 65535
 _MARGIN = 0.005
-_MAX_ERROR_M = 1e-4
-_CHUNK = 256  # frames
+_LEAST_MARGIN_M = 1e-4
+_LEAST_STD = 1e-3
+_STREAM = 0xC11B5  # apart from what else is drawn from the same seed
 
 
-class Clips:
-    """Clips drawn uniformly over all windows that lie inside one episode.
+class RecordedClip(NamedTuple):
+    """`actions[t]` led from `frames[t]` to `frames[t + 1]`; a batch has an axis b in front."""
 
-    The first use of a dataset unpacks it (once, even when several processes start together);
-    afterwards opening takes milliseconds. The cache is keyed by the dataset's digest, so an
-    extended dataset gets a new one; `cache/` may be deleted at any time no training uses it.
-    Pickling (to a data loader's worker) sends the path only.
+    frames: NDArray[np.uint8]  # (t, H, W, 3)
+    depth_m: NDArray[np.float32]  # (t, H, W)
+    actions: NDArray[np.float32]  # (t - 1, A)
 
-    The last `held_out` episodes are never drawn and not in `action_statistics`; depth range and
-    mean frame are those of all episodes.
-    `depth_range_m`: (near, far), 0.5 % of the span outside what the data holds.
 
-    Raises InputError for what is no dataset, for fewer episodes than are held out, for episodes of
-    different sizes, for depth that is not finite, and when the cache is damaged or cannot be
-    written.
+class ClipDataset:
+    """Windows of `frames` frames of one dataset, or of several mixed by `weights`.
+
+    `clips[i]` is a function of seed and position i = 0, 1, 2, ..., endlessly, so processes share
+    the work by sharing the positions, and a run goes on where it stopped by starting at a
+    position. Positions are dealt to the datasets by their weights, by default their numbers of
+    windows; of one dataset every window comes once, in an order drawn from seed and epoch, before
+    any comes again. `len(clips)` is the number of windows: an epoch. PyTorch's DataLoader takes a
+    ClipDataset as it is; pickling sends paths and statistics.
+
+    The last `held_out` episodes of every dataset are never drawn and not in the action
+    statistics; depth range and mean frame are those of all episodes.
+    `depth_range_m`: (near, far), 0.5 % of the span outside what the datasets hold.
+
+    Raises InputError for what is no dataset, no episodes beside those held out, episodes too
+    short, datasets that do not fit each other, weights that do not fit, and depth that is not
+    finite.
     """
 
-    def __init__(self, path: Path | str, progress: bool = True, held_out: int = 0) -> None:
-        self.dataset = Dataset(path)
-        if not 0 <= held_out < len(self.dataset):
-            raise InputError(
-                f"{path} has {len(self.dataset)} episodes, so {held_out} cannot be held out; "
-                "record more"
-            )
-        self.cache = _cache(self.dataset, progress)
-        try:
-            facts = json.loads((self.cache / "clips.json").read_text())
-            self.depth_range_m: tuple[float, float] = (facts["near_m"], facts["far_m"])
-            self._frames = np.load(self.cache / "frames.npy", mmap_mode="r")
-            self._depth = np.load(self.cache / "depth.npy", mmap_mode="r")
-            self._actions = np.load(self.cache / "actions.npy", mmap_mode="r")
-            self._mean: NDArray[np.float32] = np.load(self.cache / "mean.npy")
-            starts = np.load(self.cache / "starts.npy")
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{self.cache} is damaged ({error}); delete that folder") from error
-        self._held_out = held_out
-        self._starts = starts[: len(starts) - held_out]
-        self._windows: dict[int, NDArray[np.int64]] = {}
+    def __init__(
+        self,
+        paths: Path | str | Sequence[Path | str],
+        frames: int = 16,
+        weights: Sequence[float] | None = None,
+        seed: int = 0,
+        held_out: int = 0,
+        progress: bool = True,
+        known: Sequence[Statistics] | None = None,
+    ) -> None:
+        if seed < 0:
+            raise InputError(f"the seed of clips must be 0 or more, got {seed}")
+        each = [paths] if isinstance(paths, Path | str) else list(paths)
+        if not each:
+            raise InputError("clips need at least one dataset")
+        if weights is not None:
+            weights = check_weights(weights, len(each))
+        self.datasets = [Dataset(path) for path in each]
+        self.frames, self.seed, self.held_out = frames, seed, held_out
+        self._ends = [_window_ends(data, frames, held_out) for data in self.datasets]
+        self.weights = weights or tuple(float(ends[-1]) for ends in self._ends)
+        self._shares = Shares(self.weights)
+        self._orders: dict[int, tuple[int, NDArray[np.int64]]] = {}
+        if known is None:
+            known = [statistics(data, progress) for data in self.datasets]
+        self._statistics = list(known)
+        _refuse_misfits(self.datasets, self._statistics)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Clips, (self.dataset.path, False, self._held_out)
+        paths = [data.path for data in self.datasets]
+        options = (self.frames, self.weights, self.seed, self.held_out, False, self._statistics)
+        return ClipDataset, (paths, *options)
 
     def __len__(self) -> int:
-        """Number of frames in the episodes that clips are drawn from."""
-        return int(self._starts[-1])
+        return sum(int(ends[-1]) for ends in self._ends)
+
+    def __iter__(self) -> Iterator[RecordedClip]:
+        return (self[position] for position in range(len(self)))
+
+    def __getitem__(self, position: int) -> RecordedClip:
+        source, episode, start = self.place(position)
+        return RecordedClip(*self.datasets[source].window(episode, start, start + self.frames))
+
+    def batch(self, positions: Sequence[int]) -> RecordedClip:
+        """The clips at these positions, stacked."""
+        return RecordedClip(*map(np.stack, zip(*(self[i] for i in positions), strict=True)))
+
+    def place(self, position: int) -> tuple[int, int, int]:
+        """Which dataset, episode and first frame the clip at `position` has."""
+        if position < 0:
+            raise InputError(f"positions of clips start at 0, got {position}")
+        source, number = self._shares.deal(int(position))
+        ends = self._ends[source]
+        epoch, number = divmod(number, int(ends[-1]))
+        window = self._order(source, epoch)[number]
+        episode = int(np.searchsorted(ends, window, side="right"))
+        return source, episode, int(window - (ends[episode - 1] if episode else 0))
+
+    def held_out_episodes(self) -> list[Episode]:
+        """As many of those never drawn as each dataset holds out, from all of them in turn."""
+        taken = enumerate(islice(cycle(self.datasets), self.held_out))
+        return [data[len(data) - self.held_out + number] for number, data in taken]
+
+    def _order(self, source: int, epoch: int) -> NDArray[np.int64]:
+        kept = self._orders.get(source)
+        if kept is None or kept[0] != epoch:
+            rng = np.random.default_rng([self.seed, source, epoch, _STREAM])
+            kept = self._orders[source] = (epoch, rng.permutation(int(self._ends[source][-1])))
+        return kept[1]
 
     @property
     def size_px(self) -> tuple[int, int]:
         """Height and width of a frame."""
-        return self._frames.shape[1], self._frames.shape[2]
+        height_px, width_px = self._statistics[0].mean_depth_m.shape
+        return height_px, width_px
 
     @property
     def action_size(self) -> int:
-        return int(self._actions.shape[1])
+        return int(self._statistics[0].action_sum.shape[1])
 
-    def windows(self, frames: int) -> int:
-        """How many different clips of `frames` frames there are.
-
-        Raises InputError when every episode is shorter.
-        """
-        return int(self._ends(frames)[-1])
-
-    def sample(
-        self, rng: np.random.Generator, clips: int, frames: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-        """Draw `clips` clips of `frames` frames: frames, depth in metres and actions.
-
-        Shapes (b, t, H, W, 3), (b, t, H, W), (b, t - 1, A); `actions[:, i]` led from
-        `frames[:, i]` to `frames[:, i + 1]`. Depth is within 0.1 mm of the recording's.
-        Raises InputError when every episode is shorter than `frames`.
-        """
-        ends = self._ends(frames)
-        drawn = rng.integers(ends[-1], size=clips)
-        episodes = np.searchsorted(ends, drawn, side="right")
-        first = self._starts[episodes] + drawn - np.concatenate([[0], ends])[episodes]
-        height_px, width_px = self.size_px
-        seen = np.empty((clips, frames, height_px, width_px, 3), np.uint8)
-        depth_m = np.empty((clips, frames, height_px, width_px), np.float32)
-        actions = np.empty((clips, frames - 1, self.action_size), np.float32)
-        for row, start in enumerate(first):
-            seen[row] = self._frames[start : start + frames]
-            depth_m[row] = self._depth[start : start + frames]
-            actions[row] = self._actions[start + 1 : start + frames]
-        near_m, far_m = self.depth_range_m
-        depth_m *= (far_m - near_m) / _LEVELS
-        depth_m += near_m
-        return seen, depth_m, actions
+    @property
+    def depth_range_m(self) -> tuple[float, float]:
+        nearest_m = min(found.nearest_m for found in self._statistics)
+        farthest_m = max(found.farthest_m for found in self._statistics)
+        margin_m = max(_MARGIN * (farthest_m - nearest_m), _LEAST_MARGIN_M)
+        return nearest_m - margin_m, farthest_m + margin_m
 
     def action_statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation (at least 1e-3) of every action channel."""
-        actions = np.delete(self._actions[: len(self)], self._starts[:-1], axis=0)
-        return actions.mean(0).tolist(), np.maximum(actions.std(0), 1e-3).tolist()
+        """Mean and standard deviation (at least 1e-3) of every action channel, as weighted."""
+        moments = [found.action_moments(self.held_out) for found in self._statistics]
+        mean, square = (np.average(part, 0, self.weights) for part in zip(*moments, strict=True))
+        std = np.sqrt(np.maximum(square - mean**2, _LEAST_STD**2))
+        return mean.tolist(), std.tolist()
 
     def mean_frame(self) -> NDArray[np.float32]:
-        """The mean of all frames in model space, (4, H, W)."""
-        return self._mean
-
-    def _ends(self, frames: int) -> NDArray[np.int64]:
-        """Cumulated number of windows up to and with each episode, (E,)."""
-        if frames < 1:
-            raise InputError(f"a clip needs at least 1 frame, got {frames}")
-        if frames not in self._windows:
-            lengths = np.diff(self._starts)
-            if frames > lengths.max():
-                raise InputError(
-                    f"{self.dataset.path} has episodes of at most {lengths.max()} frames, "
-                    f"too short for clips of {frames}; record longer ones"
-                )
-            self._windows[frames] = np.cumsum(np.maximum(lengths - frames + 1, 0))
-        return self._windows[frames]
+        """The mean of all frames in model space, (4, H, W), as weighted."""
+        mean: NDArray[np.float64] = np.zeros((CHANNELS, *self.size_px))
+        for weight, found in zip(self.weights, self._statistics, strict=True):
+            mean += weight / sum(self.weights) * _in_model_space(found, self.depth_range_m)
+        return mean.astype(np.float32)
 
 
-def _cache(dataset: Dataset, progress: bool) -> Path:
-    """The folder with the unpacked arrays, made if it is not there."""
-    folder = dataset.path / "cache" / f"{dataset.digest[:12]}-{FORMAT}"
-    if folder.is_dir():
-        return folder
-    try:
-        folder.parent.mkdir(exist_ok=True)
-        with _turn(folder.parent / ".lock"):
-            if folder.is_dir():
-                return folder
-            for left in folder.parent.glob(f".{folder.name}.*"):
-                shutil.rmtree(left)
-            draft = temporary(folder)
-            draft.mkdir()
-            try:
-                _unpack(dataset, draft, progress)
-                sync_folder(draft)
-                draft.rename(folder)
-            except BaseException:
-                shutil.rmtree(draft, ignore_errors=True)
-                raise
-            sync_folder(folder.parent)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    return folder
+def _in_model_space(found: Statistics, depth_range_m: tuple[float, float]) -> NDArray[np.float64]:
+    """The mean frame as the model sees it: to_model is linear, two points of it are enough."""
+    shape = found.mean_rgb.shape
+    near_m, far_m = depth_range_m
+    low = to_model(np.zeros(shape, np.uint8), np.full(shape[:2], near_m), depth_range_m)
+    high = to_model(np.full(shape, 255, np.uint8), np.full(shape[:2], far_m), depth_range_m)
+    share = np.empty(low.shape)
+    share[:3] = np.moveaxis(found.mean_rgb, -1, 0) / 255
+    share[3] = (found.mean_depth_m - near_m) / (far_m - near_m)
+    mixed: NDArray[np.float64] = low + (high - low) * share
+    return mixed
 
 
-@contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _unpack(dataset: Dataset, folder: Path, progress: bool) -> None:
-    total = dataset.frames
-    first = dataset[0]
-    height_px, width_px = first.frames.shape[1:3]
-    frames = _map(folder / "frames.npy", np.uint8, (total, height_px, width_px, 3))
-    depth_m = _map(folder / "depth_m.npy", np.float32, (total, height_px, width_px))
-    actions = _map(folder / "actions.npy", np.float32, (total, first.actions.shape[1]))
-    starts = np.zeros(len(dataset) + 1, np.int64)
-    bar = tqdm(dataset, desc="unpack", unit="episode", disable=not progress)
-    for index, episode in enumerate(bar):
-        _check(dataset, index, episode, first)
-        start = starts[index]
-        stop = starts[index + 1] = start + len(episode.frames)
-        frames[start:stop] = episode.frames
-        depth_m[start:stop] = episode.depth_m
-        actions[start] = 0.0
-        actions[start + 1 : stop] = episode.actions
-    _save(folder / "starts.npy", starts)
-    _pack_depth(folder, frames, depth_m)
-    for array in (frames, actions):
-        array.flush()
-    (folder / "depth_m.npy").unlink()
-
-
-def _map(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap[Any, Any]:
-    array: np.memmap[Any, Any] = open_memmap(path, "w+", dtype, shape)
-    # A full disk is an error here; met later, in the mapped pages, it would kill the process.
-    with open(path, "r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    write_whole(path, content.getvalue())
-
-
-def _check(dataset: Dataset, index: int, episode: Episode, first: Episode) -> None:
-    name = f"episode {index} of {dataset.path}"
-    if episode.steps != dataset.entries[index].steps:
-        raise InputError(f"{name} is not as long as its index says; run worldsim verify")
-    for field in ("frames", "actions"):
-        mine, other = getattr(episode, field).shape[1:], getattr(first, field).shape[1:]
-        if mine != other:
-            raise InputError(f"{name} has {field} of {mine}, episode 0 of {other}")
-    if not np.isfinite(episode.depth_m).all():
-        raise InputError(f"{name} has depth that is not finite; run worldsim verify")
-
-
-def _pack_depth(folder: Path, frames: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> None:
-    """Write depth.npy, mean.npy and clips.json."""
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(frames), _CHUNK)]
-    nearest_m = min(float(depth_m[chunk].min()) for chunk in chunks)
-    farthest_m = max(float(depth_m[chunk].max()) for chunk in chunks)
-    margin_m = max(_MARGIN * (farthest_m - nearest_m), 1e-4)
-    near_m, far_m = nearest_m - margin_m, farthest_m + margin_m
-    step_m = (far_m - near_m) / _LEVELS
-    if step_m > _MAX_ERROR_M:  # half a step and float32's rounding stay below
+def _window_ends(dataset: Dataset, frames: int, held_out: int) -> NDArray[np.int64]:
+    """Cumulated number of windows up to and with each episode that is drawn from."""
+    if frames < 1:
+        raise InputError(f"a clip needs at least 1 frame, got {frames}")
+    if not 0 <= held_out < len(dataset):
         raise InputError(
-            f"depth from {nearest_m:.2f} to {farthest_m:.2f} m is too wide for 16 bits; "
-            "bring the camera's far plane nearer"
+            f"{dataset.path} has {len(dataset)} episodes, so {held_out} cannot be held out; "
+            "record more"
         )
-    packed = _map(folder / "depth.npy", np.uint16, depth_m.shape)
-    total = np.zeros((CHANNELS, *depth_m.shape[1:]))
-    for chunk in chunks:
-        packed[chunk] = np.rint((depth_m[chunk].astype(np.float64) - near_m) / step_m)
-        total += to_model(frames[chunk], depth_m[chunk], (near_m, far_m)).sum(0, np.float64)
-    packed.flush()
-    _save(folder / "mean.npy", (total / len(frames)).astype(np.float32))
-    facts = {"format": FORMAT, "near_m": near_m, "far_m": far_m}
-    write_whole(folder / "clips.json", (json.dumps(facts) + "\n").encode())
+    lengths = [entry.steps + 1 for entry in dataset.entries[: len(dataset) - held_out]]
+    if frames > max(lengths):
+        raise InputError(
+            f"{dataset.path} has episodes of at most {max(lengths)} frames, "
+            f"too short for clips of {frames}; record longer ones"
+        )
+    return np.cumsum(np.maximum(np.array(lengths) - frames + 1, 0))
+
+
+def _refuse_misfits(datasets: Sequence[Dataset], found: Sequence[Statistics]) -> None:
+    for data, its in zip(datasets[1:], found[1:], strict=True):
+        for what, mine, other in (
+            ("frames of", its.mean_depth_m.shape, found[0].mean_depth_m.shape),
+            ("actions of size", its.action_sum.shape[1], found[0].action_sum.shape[1]),
+            (
+                "a frame rate of",
+                data.meta.get("frame_rate_hz"),
+                datasets[0].meta.get("frame_rate_hz"),
+            ),
+        ):
+            if mine != other:
+                raise InputError(
+                    f"{data.path} has {what} {mine}, {datasets[0].path} {other}; "
+                    "datasets of a mix must agree"
+                )

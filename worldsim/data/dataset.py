@@ -3,7 +3,7 @@
 data/push/dataset.json                    schema, scenario, split, seed, steps, look, versions, ...
 data/push/episodes.jsonl                  index, file, seed, steps, bytes, sha256; written last
 data/push/episodes/000000.safetensors     see worldsim.data.store; .npz in recordings of schema 1
-data/push/cache/                          see worldsim.data.clips; may be deleted at any time
+data/push/cache/                          see worldsim.data.statistics; may be deleted at any time
 """
 
 from __future__ import annotations

@@ -29,12 +29,8 @@ class Clerk:
         total, unit = (job.steps, "step") if job.steps is not None else (job.minutes, "min")
         assert total is not None
         self.diary = Diary(job.out, worker.step, total, unit, job.progress)
-        dataset = worker.clips.dataset
-        held_out = worker.settings.held_out_episodes
         self.probe = Probe(
-            [dataset[i] for i in range(len(dataset) - held_out, len(dataset))],
-            worker.clips.depth_range_m,
-            worker.device,
+            worker.clips.held_out_episodes(), worker.clips.depth_range_m, worker.device
         )
         self.probed: dict[str, float] = {}
         self.peak_flops = job.workers * matmul_flops(worker.precision, worker.device)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -19,7 +20,7 @@ import torch
 from torch.multiprocessing.spawn import ProcessException, spawn
 
 from worldsim.data.atomic import locked, write_whole
-from worldsim.data.clips import Clips
+from worldsim.data.clips import ClipDataset
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import SUFFIX, save_episode
 from worldsim.errors import InputError
@@ -50,24 +51,27 @@ class Budget:
 
 def train(
     recipe: Recipe,
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     budget: Budget,
     *,
+    weights: Sequence[float] | None = None,
     resume: bool = False,
     workers: int = 2,
+    loaders: int = 0,
     seed: int = 0,
     precision: Precision = "auto",
     compile: Compile = "auto",
     pause_after: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train `recipe` on the dataset in `data`, write the run into `out` and return it.
+    """Train `recipe` on one dataset or a mix by `weights`, write the run into `out`, return it.
 
     `out` becomes a checkpoint folder: config.json, weights (the moving average), starts/, and
     beside them metrics.jsonl, loss.svg, run.json and the state to resume from. With `resume` a run
     goes on where its last checkpoint left it, bit for bit under a budget of steps (one of minutes
-    hangs on the clock). `pause_after` stops once so many steps are done, to be resumed.
+    hangs on the clock). `pause_after` stops once so many steps are done, to be resumed. Each of
+    the `workers` has `loaders` processes that read clips for it ahead, or reads them itself.
 
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
@@ -77,28 +81,33 @@ def train(
         raise InputError(
             f"--workers {workers} needs as many GPUs; there are {torch.cuda.device_count()}"
         )
+    if loaders < 0:
+        raise InputError(f"--loaders must be 0 or more, got {loaders}")
     if pause_after is not None and pause_after < 1:
         raise InputError(f"--pause-after must be at least 1, got {pause_after}")
-    held_out = recipe.settings.held_out_episodes
-    if (episodes := len(Dataset(data))) <= held_out:
-        raise InputError(f"{data} has {episodes} episodes; {held_out} are held out, so record more")
-    clips = Clips(data, progress=progress)
-    clips.windows(recipe.settings.clip_frames)
+    paths = [data] if isinstance(data, Path) else list(data)
+    _refuse_mixed_scenarios(paths)
+    settings = recipe.settings
+    clips = ClipDataset(
+        paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress
+    )
     compiled = _compiles(compile, budget)
-    facts = {"recipe": asdict(recipe), "data": clips.dataset.digest, **asdict(budget)}
+    facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
+    facts |= {"data": [data.digest for data in clips.datasets], "weights": list(clips.weights)}
     facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
     _refuse(out, resume, facts)
     with locked(out, "training in"), tempfile.TemporaryDirectory() as meeting:
         if not resume:
-            _prepare(out, clips.dataset, held_out, facts)
+            _prepare(out, clips, facts)
         job = Job(
             recipe=recipe,
-            data=Path(data),
+            clips=clips,
             out=Path(out),
             minutes=budget.minutes,
             steps=budget.steps,
             resume=resume,
             workers=workers,
+            loaders=loaders,
             seed=seed,
             precision=precision,
             compile=compiled,
@@ -179,15 +188,26 @@ def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
         raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
 
 
-def _prepare(out: Path, dataset: Dataset, held_out: int, facts: dict[str, Any]) -> None:
+def _refuse_mixed_scenarios(paths: Sequence[Path]) -> None:
+    first = None
+    for path in paths:
+        scenario = Dataset(path).meta.get("scenario")
+        first = first or (path, scenario)
+        if scenario != first[1]:
+            raise InputError(
+                f"{path} is of scenario {scenario}, {first[0]} of {first[1]}; "
+                "a model is trained on one, so give datasets of one"
+            )
+
+
+def _prepare(out: Path, clips: ClipDataset, facts: dict[str, Any]) -> None:
     """Describe a new run in `out` and put its start episodes there, from those held out."""
     starts = out / STARTS
     shutil.rmtree(starts, ignore_errors=True)
     starts.mkdir(parents=True)
     for name in (METRICS, CURVE):
         (out / name).unlink(missing_ok=True)
-    for number, index in enumerate(range(len(dataset) - held_out, len(dataset))):
-        episode = dataset[index]
+    for number, episode in enumerate(clips.held_out_episodes()):
         start = episode.part(0, min(START_FRAMES - 1, episode.steps))
         save_episode(starts / f"{number:03d}{SUFFIX}", start)
     described = json.dumps({**facts, "torch": torch.__version__}, indent=1)

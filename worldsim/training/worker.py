@@ -15,11 +15,12 @@ import torch
 from diffusers.training_utils import EMAModel
 from torch import distributed
 
-from worldsim.data.clips import Clips
+from worldsim.data.clips import ClipDataset
 from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
 from worldsim.training import objective
 from worldsim.training.clerk import Clerk
+from worldsim.training.loader import batches
 from worldsim.training.machine import Precision, choose_precision
 from worldsim.training.objective import Clip
 from worldsim.training.optimiser import Optimiser
@@ -32,12 +33,13 @@ class Job:
     """All that a worker needs to know; see worldsim.training.trainer.train."""
 
     recipe: Recipe
-    data: Path
+    clips: ClipDataset
     out: Path
     minutes: float | None
     steps: int | None
     resume: bool
     workers: int
+    loaders: int
     seed: int
     precision: Precision
     compile: bool
@@ -52,7 +54,7 @@ class Worker:
     def __init__(self, rank: int, job: Job) -> None:
         self.rank, self.job, self.settings = rank, job, job.recipe.settings
         self.device = torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
-        self.clips = Clips(job.data, progress=False, held_out=self.settings.held_out_episodes)
+        self.clips = job.clips
         self.step, self.elapsed_s, self.stop = 0, 0.0, False
         self.passes = 0  # over one batch, in units of a forward pass
         torch.manual_seed(job.seed)
@@ -65,6 +67,9 @@ class Worker:
         self.precision = getattr(torch, state["precision"]) if state else self._agree(job.precision)
         if state:
             self.restore(state)
+        size = self.settings.clips_per_worker
+        first, stride = (self.step * job.workers + rank) * size, job.workers * size
+        self.batches = batches(self.clips, size, first, stride, job.loaders)
         self.network = self.model
         if job.compile:
             self.network = cast(WorldModel, torch.compile(self.model, dynamic=False))
@@ -84,14 +89,13 @@ class Worker:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
 
     def draw(self) -> tuple[Clip, torch.Generator]:
-        """This step's clips and noise: they hang on seed, step and rank alone, so runs resume."""
-        rng = np.random.default_rng([self.job.seed, self.step, 1 + self.rank])
-        frames, depth_m, actions = self.clips.sample(
-            rng, self.settings.clips_per_worker, self.settings.clip_frames
-        )
+        """The next clips and this step's noise: seed, step and rank decide, so runs resume."""
+        recorded = next(self.batches)
+        frames, depth_m = np.asarray(recorded.frames), np.asarray(recorded.depth_m)
         values = torch.from_numpy(to_model(frames, depth_m, self.clips.depth_range_m))
+        rng = np.random.default_rng([self.job.seed, self.step, 1 + self.rank])
         noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return Clip(values, torch.from_numpy(actions)), noise
+        return Clip(values, torch.as_tensor(recorded.actions)), noise
 
     def coin(self) -> np.random.Generator:
         """What this step decides for all workers alike."""
@@ -175,9 +179,9 @@ class Worker:
             self.average.restore(self.model.parameters())
 
 
-def build(recipe: Recipe, clips: Clips) -> WorldModel:
-    """An untrained model that fits the dataset: size, actions, depth range, mean image."""
-    scene = clips.dataset[0].scene
+def build(recipe: Recipe, clips: ClipDataset) -> WorldModel:
+    """An untrained model that fits the clips: size, actions, depth range, mean image."""
+    scene = clips.datasets[0][0].scene
     mean, std = clips.action_statistics()
     height_px, width_px = clips.size_px
     model = WorldModel(
