@@ -97,7 +97,9 @@ def _parse(arguments: list[str]) -> Callable[[], None] | None:
 def _check_options(command: str, arguments: list[str]) -> None:
     parameters = inspect.signature(COMMANDS[command]).parameters.values()
     known = {f"--{parameter.name.replace('_', '-')}" for parameter in parameters}
-    hidden = {"--help"} | {f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json")}
+    hidden = {"--help"} | {
+        f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json")
+    }
     given = set()
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")

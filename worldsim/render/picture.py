@@ -66,7 +66,9 @@ def _see(body: Array, number: int, view: Array, ids: Array, depth: Array) -> Non
 
 
 @kernel
-def _see_mesh(body: Array, number: int, ids: Array, depth: Array, nearness: Array, owner: Array) -> None:
+def _see_mesh(
+    body: Array, number: int, ids: Array, depth: Array, nearness: Array, owner: Array
+) -> None:
     """Take over what the z-buffer holds of a mesh, at the first sample."""
     for y in range(body.rect1, body.rect3):
         for x in range(body.rect0, body.rect2):
@@ -360,8 +362,8 @@ def _entry(version: int) -> Any:
         )  # fmt: skip
         if view.samples > 1:
             _smooth(
-                bodies, view, len(starts) > 0, touched, ids, depth, keys, rgb, near, nearness, owner,
-                triangle, points, faces, shaded, heights,
+                bodies, view, len(starts) > 0, touched, ids, depth, keys, rgb, near, nearness,
+                owner, triangle, points, faces, shaded, heights,
             )  # fmt: skip
         return version
 

@@ -31,8 +31,8 @@ def draw_mesh(
 
     Both sides are drawn: meshes may have gaps, through which the far side is seen.
 
-    `points` (V, 6: vertices, normals) and `faces` are those of this mesh, the first of them number `base` and `first` of
-    all; `corners` (V, 3) is room for its vertices in the image.
+    `points` (V, 6: vertices, normals) and `faces` are those of this mesh, the first of them number
+    `base` and `first` of all; `corners` (V, 3) is room for its vertices in the image.
     """
     body = bodies[number]
     _project(body, view, points, corners)

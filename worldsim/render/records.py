@@ -141,7 +141,8 @@ def _cone(sun: Float) -> Float:
     angle = number * np.pi * (3.0 - np.sqrt(5.0))
     places = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
     directions: Float = sun + places @ _across(sun)
-    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions
 
 
 def mesh_arrays(scene: Scene) -> tuple[NDArray[Any], ...]:

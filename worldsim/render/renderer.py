@@ -68,9 +68,7 @@ class Renderer:
         bodies["position"], bodies["quaternion"] = position_m, orientation_xyzw
         fresh = self._look(position_m, orientation_xyzw)
         with announced():
-            draw(
-                bodies, self._view, fresh, self._resting, self._drawn, self._meshes, self._lists
-            )
+            draw(bodies, self._view, fresh, self._resting, self._drawn, self._meshes, self._lists)
         ids, depth_m, _, rgb, _ = self._drawn
         return rgb.copy(), depth_m.copy(), ids.copy()
 

@@ -41,7 +41,8 @@ class Body:
     physics, static ones rest, a marker is drawn but touches nothing, and the camera is where the
     view is taken from. `mass_kg` is 0 for static bodies and markers. A body `attached_to` another
     one (its name) keeps its place on it. A mesh is `mesh`, or where that is None the file `asset`
-    of pybullet_data, turned by `asset_yaw_rad` about z. Raises InputError on numbers that no body has.
+    of pybullet_data, turned by `asset_yaw_rad` about z. Raises InputError on numbers that no body
+    has.
     """
 
     name: str

@@ -126,14 +126,18 @@ class Simulator:
         """
         return self._contacts.table(1.0 / self.scene.physics_rate_hz)
 
-    def render(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
-        """RGB uint8 (H, W, 3), depth in metres along the view axis (H, W), body index + 1 (H, W).
+    def render(
+        self, shadow: bool = False
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
+        """What PyBullet's TinyRenderer sees, whatever the look: the oracle of worldsim.render.
 
-        Depth is `far_m` and segmentation 0 where nothing was hit.
+        RGB uint8 (H, W, 3), depth in metres along the view axis (H, W), body index + 1 (H, W).
+        Depth is `far_m` and segmentation 0 where nothing was hit. `shadow` adds its shadow pass.
         """
         camera = self.camera
         _, _, rgba, buffer, values = self._bullet.getCameraImage(
             **_camera_arguments(self._bullet, camera, self.scene.light),
+            shadow=int(shadow),
             physicsClientId=self._client,
         )
         near_m, far_m = camera.near_m, camera.far_m
@@ -262,7 +266,6 @@ def _camera_arguments(bullet: Any, camera: Camera, light: Light) -> dict[str, An
         "lightAmbientCoeff": light.ambient,
         "lightDiffuseCoeff": light.diffuse,
         "lightSpecularCoeff": light.specular,
-        "shadow": 0,
         "flags": bullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
         "renderer": bullet.ER_TINY_RENDERER,
     }

@@ -1,6 +1,6 @@
 """The Panda's meshes of pybullet_data, simplified for the renderer.
 
-    python -m worldsim.sim.meshes.panda worldsim/render/panda.npz
+python -m worldsim.sim.meshes.panda worldsim/render/panda.npz
 """
 
 from __future__ import annotations
