@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from worldsim.agents.collect import Collector
@@ -54,7 +53,7 @@ def run(out: Path, scenario: str | None, repeats: int) -> dict[str, Any]:
     scenario weighs more than another.
     """
     names = [scenario] if scenario else list(SCENARIOS)
-    episodes = [Collector(name, steps=STEPS, frames=False)(0) for name in tqdm(names, "rollouts")]
+    episodes = [Collector(name, steps=STEPS, frames=False)(0) for name in tqdm(names, "rollouts", disable=None)]
     affinity = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(affinity)})
     try:
@@ -171,7 +170,7 @@ def table(rows: list[Row]) -> list[str]:
         means = [statistics.mean(row.median_ms(n) for row in chosen) / ours for n in others]
         lines.append(_line("mean", size_px, 1e3 / ours, means))
         typical = [
-            float(np.exp(np.mean([np.log(row.median_ms(n) / row.median_ms(OURS)) for row in chosen])))
+            statistics.geometric_mean(row.median_ms(n) / row.median_ms(OURS) for row in chosen)
             for n in others
         ]
         rate = statistics.geometric_mean(1e3 / row.median_ms(OURS) for row in chosen)

@@ -20,10 +20,9 @@ KEY_FREE = 32  # a key modulo this is how many directions to the light are free
 
 @kernel
 def _copy(source: Array, target: Array) -> None:
-    """In one loop, which becomes a block move."""
-    flat, into = source.ravel(), target.ravel()
-    for i in range(flat.size):
-        into[i] = flat[i]
+    """From one flat array to another, in a loop that becomes a block move."""
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @kernel
@@ -86,8 +85,7 @@ def _point(
 
     Points with the same key differ by shading only; where the key is `known`, RGB is left out.
     """
-    scale = 1.0 / view.focal
-    px, py = (x - 0.5 * view.width) * scale, (y - 0.5 * view.height) * scale
+    px, py = (x - 0.5 * view.width) * view.pixel, (y - 0.5 * view.height) * view.pixel
     dx = view.axes00 * px + view.axes10 * py + view.axes20
     dy = view.axes01 * px + view.axes11 * py + view.axes21
     dz = view.axes02 * px + view.axes12 * py + view.axes22
@@ -195,8 +193,8 @@ def _stays(
     if view.shadows == 0 or key == 0 or (key - 1) % KEY_FREE == 0:
         return True
     row, column = y // TILE, x // TILE
-    u = (x + view.offsets[0, 0] - 0.5 * view.width) / view.focal
-    v = (y + view.offsets[0, 1] - 0.5 * view.height) / view.focal
+    u = (x + view.offsets[0, 0] - 0.5 * view.width) * view.pixel
+    v = (y + view.offsets[0, 1] - 0.5 * view.height) * view.pixel
     wx = view.eye0 + depth * (view.axes00 * u + view.axes10 * v + view.axes20)
     wy = view.eye1 + depth * (view.axes01 * u + view.axes11 * v + view.axes21)
     wz = view.eye2 + depth * (view.axes02 * u + view.axes12 * v + view.axes22)
@@ -282,25 +280,26 @@ def _smooth(
 @kernel
 def _meshes(
     bodies: Array, view: Array, points: Array, faces: Array, starts: Array,
-    corners: Array, nearness: Array, owner: Array, triangle: Array, heights: Array, touched: Array,
+    ways: Array, corners: Array, nearness: Array, owner: Array, triangle: Array, heights: Array, touched: Array,
     before: Array,
 ) -> None:  # fmt: skip
     """Draw all meshes into z-buffers and light maps; `before`: the rectangles of the last time."""
     if len(starts) > 0:
-        raster.place_light_map(bodies, starts, view, heights)
+        raster.place_light_map(bodies, starts, view, ways, heights)
     for m in range(len(starts)):
         raster.clear(before[m], nearness)
     for m in range(len(starts)):
         number, v0, v1, f0, f1 = (starts[m, 0], starts[m, 1], starts[m, 2], starts[m, 3],
                                   starts[m, 4])  # fmt: skip
         body = bodies[number]
-        before[m] = body.rect
+        for k in range(4):
+            before[m, k] = body.rect[k]
         raster.draw_mesh(
             bodies, number, view, points[v0:v1], faces[f0:f1], f0, v0, corners, nearness, owner,
             triangle,
         )  # fmt: skip
         if view.shadows > 0 and body.casts:
-            raster.draw_light_map(body, view, points[v0:v1], faces[f0:f1], v0, corners, heights)
+            raster.draw_light_map(body, view, points[v0:v1], faces[f0:f1], v0, corners, ways, heights)
 
 
 def _entry(version: int) -> Any:
@@ -312,9 +311,9 @@ def _entry(version: int) -> Any:
         """Draw all bodies; `fresh`: what rests has to be drawn anew. See Renderer."""
         ids0, depth0, keys0, rgb0 = resting
         ids, depth, keys, rgb, touched = drawn
-        (points, faces, starts, corners, nearness, owner, triangle, heights,
+        (points, faces, starts, ways, corners, nearness, owner, triangle, heights,
          before) = meshes  # fmt: skip
-        near, shaded = lists
+        near, shaded, flat = lists
         view = views[0]
         bounds.place(bodies, view)
         height, width = ids.shape
@@ -335,14 +334,15 @@ def _entry(version: int) -> Any:
                     bodies, view, False, touched, ids0, depth0, keys0, rgb0, near, nearness, owner,
                     triangle, points, faces, shaded, heights,
                 )  # fmt: skip
-        _copy(ids0, ids)
-        _copy(depth0, depth)
-        _copy(keys0, keys)
-        _copy(rgb0, rgb)
-        touched.ravel()[:] = 0
+        for k in range(len(touched)):
+            touched[k, :] = 0
+        _copy(flat[0], flat[1])
+        _copy(flat[2], flat[3])
+        _copy(flat[4], flat[5])
+        _copy(flat[6], flat[7])
         _list(bodies, True, shaded)
         _meshes(
-            bodies, view, points, faces, starts, corners, nearness, owner, triangle,
+            bodies, view, points, faces, starts, ways, corners, nearness, owner, triangle,
             heights, touched, before,
         )  # fmt: skip
         for i in range(len(bodies)):

@@ -46,6 +46,11 @@ class Renderer:
         self._lists = (
             np.zeros(9, np.int64),
             np.zeros((*tiles, 1 + len(scene.bodies)), np.int32),
+            tuple(
+                image.reshape(-1)
+                for pair in zip(self._resting, self._drawn, strict=False)
+                for image in pair
+            ),
         )
 
     def draw(self, position_m: Float, orientation_xyzw: Float) -> Images:
