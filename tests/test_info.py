@@ -66,7 +66,7 @@ def test_statistics_of_a_dataset_once_they_are_there(
 
 
 def test_machines_get_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (data, data / "episodes" / "000000.npz", "push-64"):
+    for name in (data, data / "episodes" / "000000.safetensors", "push-64"):
         assert cli.main(["info", str(name), "--json"]) == 0
         facts = facts_of(str(name))
         assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(facts))
@@ -94,11 +94,11 @@ def test_damage_is_named_beside_what_is_known(data: Path) -> None:
     index.write_text(whole[:-5])
     assert "truncated" in facts_of(str(data))["problem"]
     index.write_text(whole)
-    episode = data / "episodes" / "000000.npz"
+    episode = data / "episodes" / "000000.safetensors"
     episode.write_bytes(episode.read_bytes()[:-9])
     facts = facts_of(str(data))
     assert "episode 0" in facts["problem"] and facts["scenario"] == "push"
-    with pytest.raises(InputError, match="000000.npz is truncated"):
+    with pytest.raises(InputError, match="000000.safetensors is truncated"):
         facts_of(str(episode))
     meta = json.loads((data / "dataset.json").read_text())
     (data / "dataset.json").write_text(json.dumps({**meta, "schema": 99}))
@@ -110,7 +110,7 @@ def test_damage_is_named_beside_what_is_known(data: Path) -> None:
 
 
 def test_an_episode(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = data / "episodes" / "000001.npz"
+    path = data / "episodes" / "000001.safetensors"
     facts = facts_of(str(path))
     assert (facts["is"], facts["steps"], facts["frames"]) == ("episode", 6, 7)
     assert facts["holds"] == ["segmentation", "states", "contacts"]

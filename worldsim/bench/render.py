@@ -64,16 +64,17 @@ def run(out: Path, scenario: str | None, repeats: int) -> dict[str, Any]:
         ]
     finally:
         os.sched_setaffinity(0, affinity)
+    cores = _scaling(episodes[0], len(affinity))
     result = {
         "schema": SCHEMA,
         "rows": [
             {"scenario": row.scenario, "size_px": row.size_px, "ms": row.times_ms} for row in rows
         ],
-        "cores": _scaling(episodes[0], len(affinity)),
+        "cores": cores,
     }
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "bench-render.json", f"{json.dumps(result, indent=1)}\n".encode())
-    print(*table(rows), *_said(result["cores"]), sep="\n")
+    print(*table(rows), *_said(cores), sep="\n")
     print(f"{out}/bench-render.json")
     return result
 

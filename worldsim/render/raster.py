@@ -96,9 +96,7 @@ def _project(body: Array, view: Array, points: Array, corners: Array) -> None:
 
 
 @kernel
-def place_light_map(
-    bodies: Array, starts: Array, view: Array, ways: Array, heights: Array
-) -> None:
+def place_light_map(bodies: Array, starts: Array, view: Array, ways: Array, heights: Array) -> None:
     """Lay the light map (M, M) over all meshes, and empty it.
 
     `ways` (6, 4) is room: rows 0 to 2 lead along `across` and to the sun.

@@ -149,28 +149,34 @@ def _cone(sun: Float) -> Float:
 
 
 def mesh_arrays(scene: Scene) -> tuple[NDArray[Any], ...]:
-    """Surfaces of all mesh bodies in one, and room for their z-buffers and light maps."""
+    """Surfaces of all mesh bodies in one: points (V, 6) with normals, faces (F, 3), and for each
+    its body, its first and last point and its first and last face (M, 5)."""
     owners = [i for i, body in enumerate(scene.bodies) if body.shape == "mesh"]
     fine = scene.camera.width_px >= _FINE_PX
     parts = [surface(scene.bodies[i], fine) for i in owners]
     firsts = np.cumsum([0, *(len(vertices) for vertices, _, _ in parts)])
     faces = [faces + first for (_, _, faces), first in zip(parts, firsts, strict=False)]
     ends = np.cumsum([0, *(len(part) for part in faces)])
-    bounds = zip(owners, firsts, firsts[1:], ends, ends[1:], strict=False)
-    samples = 0 if not owners else 1 if scene.look.samples == 1 else 1 + scene.look.samples
-    height, width = scene.camera.height_px, scene.camera.width_px
-    size = (samples, height, width) if owners else (1, height, width)
-    side = min(_MAP * width, _MOST_MAP) if owners else 1
-    most = max((len(vertices) for vertices, _, _ in parts), default=0)
+    starts = zip(owners, firsts, firsts[1:], ends, ends[1:], strict=False)
     return (
         np.concatenate([np.zeros((0, 6)), *(np.hstack(part[:2]) for part in parts)]),
         np.concatenate([np.zeros((0, 3), np.int64), *faces]),
-        np.array(list(bounds), np.int64).reshape(-1, 5),
-        np.zeros((6, 4)),
-        np.zeros((most, 3)),
-        np.zeros(size),
-        np.zeros(size, np.int32),
-        np.zeros(size, np.int32),
-        np.zeros((side, side)),
-        np.zeros((len(owners), 4), np.int64),
+        np.array(list(starts), np.int64).reshape(-1, 5),
     )
+
+
+def layer_arrays(scene: Scene) -> tuple[NDArray[Any], ...]:
+    """The z-buffers of meshes (S, H, W), one a sample: 1 / depth, body and triangle."""
+    meshes = any(body.shape == "mesh" for body in scene.bodies)
+    samples = 1 + scene.look.samples if meshes and scene.look.samples > 1 else 1
+    size = (samples, scene.camera.height_px, scene.camera.width_px)
+    return np.zeros(size), np.zeros(size, np.int32), np.zeros(size, np.int32)
+
+
+def room_arrays(scene: Scene, meshes: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    """Light map, directions, vertices in an image and rectangles of the last picture."""
+    starts = meshes[2]
+    side = min(_MAP * scene.camera.width_px, _MOST_MAP) if len(starts) else 1
+    most = int((starts[:, 2] - starts[:, 1]).max(initial=0))
+    rectangles = np.zeros((len(starts), 4), np.int64)
+    return np.zeros((side, side)), np.zeros((6, 4)), np.zeros((most, 3)), rectangles
