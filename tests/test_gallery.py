@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from worldsim import cli, gallery
 from worldsim.agents.scripted import SCRIPTED
 from worldsim.errors import InputError
 from worldsim.gallery import EXPLORED, PAPER, SOLVED, UNSOLVED, Cell
+from worldsim.sim.look import LOOKS
 from worldsim.sim.scenarios import SCENARIOS
 
 
@@ -89,3 +91,13 @@ def test_a_split_that_a_scenario_lacks_stays_empty(
     middle = picture.shape[1] // 2 + gallery.MARGIN_PX // 2
     column = picture[gallery.HEAD_PX :, middle].astype(int)
     assert (column == column[0]).all()
+
+
+def test_every_look_shows_the_same_moment_otherwise(tmp_path: Path) -> None:
+    path = gallery.looks(tmp_path / "looks.png", ["push"], 32)
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    tiles = [picture[row * 35 : row * 35 + 32, -35:-3] for row in range(len(picture) // 35)]
+    assert len(tiles) == sum(look.renderer == "worldsim" for look in LOOKS.values())
+    for one, other in combinations(tiles, 2):
+        assert (one != other).any()

@@ -24,6 +24,7 @@ from worldsim.envs.start import Starts
 from worldsim.envs.world_model_env import WorldModelEnv
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.sim.look import LOOKS
 from worldsim.sim.scenarios import Moment, find_scenario
 
 Checkpoint = tuple[Path, list[Episode]]
@@ -233,6 +234,7 @@ def bad_starts(episode: Episode) -> dict[str, tuple[dict[str, Any], str]]:
         "scene": episode.scene,
     }
     rate = replace(episode.scene, frame_rate_hz=20)
+    other = episode.scene.with_look(LOOKS["tiny"])
     nan = good["depth_m"].copy()
     nan[0, 0, 0] = np.nan
     return {
@@ -266,6 +268,7 @@ def bad_starts(episode: Episode) -> dict[str, tuple[dict[str, Any], str]]:
         "actions bounds": ({**good, "actions": np.full((2, 2), 3.0)}, r"\[-1, 1\]"),
         "nine frames": ({**good, "frames": episode.frames[:9]}, "1 to 8"),
         "scene type": ({**good, "scene": "push"}, "Scene"),
+        "scene renderer": ({**good, "scene": other}, "--renderer worldsim"),
         "scene rate": ({**good, "scene": rate}, "frames a second"),
         "empty table": (
             {

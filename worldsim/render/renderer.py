@@ -43,8 +43,8 @@ class Renderer:
         self._bodies = body_records(scene)
         self._view = view_record(scene)
         self._eyes = [i for i, body in enumerate(scene.bodies) if body.role == "camera"]
-        self._still = self._bodies["still"] == 1
-        self._rested: tuple[Float, Float] | None = None
+        self._fixed = np.append(np.flatnonzero(self._bodies["still"] == 1), self._eyes).astype(int)
+        self._rested: Float | None = None
         height, width = scene.camera.height_px, scene.camera.width_px
         size, tiles = (height, width), (-(-height // TILE), -(-width // TILE))
         self._resting = _images(size)
@@ -80,7 +80,12 @@ class Renderer:
                     f"{np.shape(values)}"
                 )
         bodies["position"], bodies["quaternion"] = position_m, orientation_xyzw
-        fresh = self._look(position_m, orientation_xyzw)
+        rested = np.hstack([position_m[self._fixed], orientation_xyzw[self._fixed]])
+        fresh = self._rested is None or not np.array_equal(rested, self._rested)
+        if fresh:
+            self._rested = None  # for as long as that is under way: it may be interrupted
+            for index in self._eyes:
+                view_record(self.scene, (position_m[index], orientation_xyzw[index]), self._view)
         with announced():
             draw(
                 bodies,
@@ -93,17 +98,9 @@ class Renderer:
                 self._layers,
                 self._room,
             )
+        self._rested = rested
         ids, depth_m, _, rgb, _ = self._drawn
         return rgb.copy(), depth_m.copy(), ids.copy()
-
-    def _look(self, position_m: Float, orientation_xyzw: Float) -> bool:
-        """Point the view; True where what rests must be drawn anew."""
-        places = [*np.flatnonzero(self._still), *self._eyes]
-        rested = position_m[places].copy(), orientation_xyzw[places].copy()
-        for index in self._eyes:
-            view_record(self.scene, (position_m[index], orientation_xyzw[index]), self._view)
-        before, self._rested = self._rested, rested
-        return before is None or not all(map(np.array_equal, before, rested))
 
 
 def draw_states(scene: Scene, states: BodyStates) -> Images:
