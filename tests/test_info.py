@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
 
@@ -60,13 +61,39 @@ def test_statistics_of_a_dataset_once_they_are_there(
     found = statistics(Dataset(data), progress=False)
     facts = facts_of(str(data))
     assert facts["depth_m"] == [found.nearest_m, found.farthest_m]
-    mean = found.action_moments()[0]
+    mean, square = found.action_moments()
     assert [channel["mean"] for channel in facts["actions"]] == pytest.approx(mean.tolist())
+    std = (square - mean**2) ** 0.5
+    assert [channel["std"] for channel in facts["actions"]] == pytest.approx(std.tolist())
     assert "sent in -1..1 with mean" in said(data, capsys)
 
 
+def test_states_only_are_shown_without_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import worldsim.render
+
+    maker = Collector("push", "id", 3, 6, size_px=16, frames=False)
+    recorded = simulate(maker, maker.meta, 2, tmp_path / "push", progress=False)
+    actions = np.concatenate([episode.actions for episode in recorded])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("info draws")
+
+    monkeypatch.setattr(worldsim.render, "draw_states", refuse)
+    facts = facts_of(str(tmp_path / "push"))
+    assert facts["problem"] is None
+    means = [channel["mean"] for channel in facts["actions"]]
+    assert means == pytest.approx(actions.mean(0).tolist(), abs=1e-6)
+    path = tmp_path / "push/episodes/000000.safetensors"
+    facts = facts_of(str(path))
+    assert facts["size_px"] == [16, 16] and facts["depth_m"] is None and facts["frames"] == 7
+    assert facts["holds"] == ["states", "contacts"]
+    assert "depth" not in said(path, capsys)
+
+
 def test_machines_get_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (data, data / "episodes" / "000000.npz", "push-64"):
+    for name in (data, data / "episodes" / "000000.safetensors", "push-64"):
         assert cli.main(["info", str(name), "--json"]) == 0
         facts = facts_of(str(name))
         assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(facts))
@@ -94,11 +121,11 @@ def test_damage_is_named_beside_what_is_known(data: Path) -> None:
     index.write_text(whole[:-5])
     assert "truncated" in facts_of(str(data))["problem"]
     index.write_text(whole)
-    episode = data / "episodes" / "000000.npz"
+    episode = data / "episodes" / "000000.safetensors"
     episode.write_bytes(episode.read_bytes()[:-9])
     facts = facts_of(str(data))
     assert "episode 0" in facts["problem"] and facts["scenario"] == "push"
-    with pytest.raises(InputError, match="000000.npz is truncated"):
+    with pytest.raises(InputError, match="000000.safetensors is truncated"):
         facts_of(str(episode))
     meta = json.loads((data / "dataset.json").read_text())
     (data / "dataset.json").write_text(json.dumps({**meta, "schema": 99}))
@@ -110,7 +137,7 @@ def test_damage_is_named_beside_what_is_known(data: Path) -> None:
 
 
 def test_an_episode(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = data / "episodes" / "000001.npz"
+    path = data / "episodes" / "000001.safetensors"
     facts = facts_of(str(path))
     assert (facts["is"], facts["steps"], facts["frames"]) == ("episode", 6, 7)
     assert facts["holds"] == ["segmentation", "states", "contacts"]

@@ -69,6 +69,7 @@ def test_all_but_the_simulator_imports_on_a_machine_without_pybullet() -> None:
         "worldsim.cli",
         "worldsim.data.clips",
         "worldsim.data.dataset",
+        "worldsim.data.redraw",
         "worldsim.data.simulate",
         "worldsim.envs.world_model_env",
         "worldsim.eval.report",
