@@ -53,7 +53,7 @@ def test_git_tracks_the_link_as_a_link(name: str) -> None:
 
 
 def test_import_is_light_and_registers_the_environments() -> None:
-    heavy = "{'torch', 'diffusers', 'pybullet', 'cv2', 'scipy', 'accelerate'}"
+    heavy = "{'torch', 'diffusers', 'pybullet', 'cv2', 'scipy', 'accelerate', 'numba'}"
     code = (
         "import sys, gymnasium, worldsim, worldsim.cli\n"
         f"print(sorted({heavy} & set(sys.modules)))\n"

@@ -15,6 +15,7 @@ Array = Any  # of numba's; its types are the layout's
 
 TILE = 8  # px
 CHANGED = 2  # a touched pixel (1) that shows something else than what rests there
+_TIE = 1.0 + 2e-6  # surfaces that meet: the later body's, not now one's and now the other's
 KEY_FREE = 32  # a key modulo this is how many directions to the light are free
 
 
@@ -60,7 +61,7 @@ def _see(body: Array, number: int, view: Array, ids: Array, depth: Array) -> Non
     for y in range(body.rect1, body.rect3):
         for x in range(body.rect0, body.rect2):
             found = shading.reach(body, x + u, y + v)
-            if view.near < found and found < depth[y, x]:
+            if view.near < found and found < view.far and found < _TIE * depth[y, x]:
                 depth[y, x] = found
                 ids[y, x] = number + 1
 
