@@ -106,7 +106,7 @@ BAD = [
     ("info psh-64", "did you mean push-64?"),
     ("info nowhere", "there is no nowhere"),
     ("info .", "dataset.json of a dataset"),
-    (f"info {ROOT}/README.md", "README.md is truncated, damaged or no"),
+    (f"info {ROOT}/README.md", "README.md is truncated, damaged or no episode"),
     ("info push-64 --jason", "did you mean --json"),
     ("rollout --env worldsim/Posh-v0 --out x", "did you mean worldsim/Push-v0"),
     ("rollout --policy scriptd --out x", "did you mean scripted?"),

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from worldsim.agents.collect import Collector
@@ -54,7 +53,7 @@ def run(out: Path, scenario: str | None, repeats: int) -> dict[str, Any]:
     scenario weighs more than another.
     """
     names = [scenario] if scenario else list(SCENARIOS)
-    episodes = [Collector(name, steps=STEPS, frames=False)(0) for name in tqdm(names, "rollouts")]
+    episodes = [Collector(name, steps=STEPS, frames=False)(0) for name in tqdm(names, "rollouts", disable=None)]
     affinity = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(affinity)})
     try:
@@ -65,16 +64,17 @@ def run(out: Path, scenario: str | None, repeats: int) -> dict[str, Any]:
         ]
     finally:
         os.sched_setaffinity(0, affinity)
+    cores = _scaling(episodes[0], len(affinity))
     result = {
         "schema": SCHEMA,
         "rows": [
             {"scenario": row.scenario, "size_px": row.size_px, "ms": row.times_ms} for row in rows
         ],
-        "cores": _scaling(episodes[0], len(affinity)),
+        "cores": cores,
     }
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "bench-render.json", f"{json.dumps(result, indent=1)}\n".encode())
-    print(*table(rows), *_said(result["cores"]), sep="\n")
+    print(*table(rows), *_said(cores), sep="\n")
     print(f"{out}/bench-render.json")
     return result
 
@@ -171,7 +171,7 @@ def table(rows: list[Row]) -> list[str]:
         means = [statistics.mean(row.median_ms(n) for row in chosen) / ours for n in others]
         lines.append(_line("mean", size_px, 1e3 / ours, means))
         typical = [
-            float(np.exp(np.mean([np.log(row.median_ms(n) / row.median_ms(OURS)) for row in chosen])))
+            statistics.geometric_mean(row.median_ms(n) / row.median_ms(OURS) for row in chosen)
             for n in others
         ]
         rate = statistics.geometric_mean(1e3 / row.median_ms(OURS) for row in chosen)

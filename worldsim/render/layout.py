@@ -42,9 +42,10 @@ BODY = _record(
         ("eye", "f8", 3),  # in the body's frame
         ("aim", "f8", (3, 3)),  # image position (x, y, 1) in px -> ray in the body's frame
         ("half", "f8", 3),  # box: half edges; sphere: radius; cylinder, disc: radius, radius, half
+        ("over", "f8", 3),  # one over each of these
         ("reach", "f8"),  # radius about the position that holds all of it
         ("rgb", "f8", 3),
-        ("cell", "f8"),  # edge of a chequer on top; 0: none
+        ("cells", "f8"),  # of a chequer on top, in a metre; 0: none
         ("kind", "i8"),  # solids.SPHERE ...; 0: not drawn
         ("still", "i8"),  # 1: never moves
         ("casts", "i8"),  # 1: can throw a shadow
@@ -60,6 +61,7 @@ VIEW = _record(
         ("eye", "f8", 3),
         ("axes", "f8", (3, 3)),  # rows: right, down, forward in the world
         ("focal", "f8"),
+        ("pixel", "f8"),  # one over it
         ("near", "f8"),
         ("far", "f8"),
         ("width", "i8"),

@@ -96,34 +96,38 @@ def _project(body: Array, view: Array, points: Array, corners: Array) -> None:
 
 
 @kernel
-def place_light_map(bodies: Array, starts: Array, view: Array, heights: Array) -> None:
-    """Lay the light map (M, M) over all meshes, and empty it."""
-    heights[:, :] = -np.inf
-    low = np.full(3, np.inf)
-    high = np.full(3, -np.inf)
-    for m in range(len(starts)):
-        body = bodies[starts[m, 0]]
-        for k in range(3):
+def place_light_map(bodies: Array, starts: Array, view: Array, ways: Array, heights: Array) -> None:
+    """Lay the light map (M, M) over all meshes, and empty it.
+
+    `ways` (6, 4) is room: rows 0 to 2 lead along `across` and to the sun.
+    """
+    for i in range(heights.shape[0]):
+        heights[i, :] = -np.inf
+    for j in range(3):
+        ways[0, j], ways[1, j], ways[2, j] = view.across[0, j], view.across[1, j], view.sun[j]
+    for k in range(3):
+        low, high = np.inf, -np.inf
+        for m in range(len(starts)):
+            body = bodies[starts[m, 0]]
             along = 0.0
             for j in range(3):
-                way = view.sun[j] if k == 2 else view.across[k % 2, j]
-                along += way * body.position[j]
-            low[k] = min(low[k], along - body.reach)
-            high[k] = max(high[k], along + body.reach)
-    span = max(high[0] - low[0], high[1] - low[1])
+                along += ways[k, j] * body.position[j]
+            low, high = min(low, along - body.reach), max(high, along + body.reach)
+        ways[k, 3], ways[k + 3, 3] = low, high
+    span = max(ways[3, 3] - ways[0, 3], ways[4, 3] - ways[1, 3])
     view.map_scale = heights.shape[0] / span
-    view.map_u = 0.5 * (low[0] + high[0] - span)
-    view.map_v = 0.5 * (low[1] + high[1] - span)
-    view.map_middle = 0.5 * (low[2] + high[2])
+    view.map_u = 0.5 * (ways[0, 3] + ways[3, 3] - span)
+    view.map_v = 0.5 * (ways[1, 3] + ways[4, 3] - span)
+    view.map_middle = 0.5 * (ways[2, 3] + ways[5, 3])
 
 
 @kernel
 def draw_light_map(
     body: Array, view: Array, points: Array, faces: Array, base: int, corners: Array,
-    heights: Array,
+    ways: Array, heights: Array,
 ) -> None:  # fmt: skip
     """Enter how high a mesh reaches towards the light."""
-    _lay(body, view, points, corners)
+    _lay(body, view, points, ways, corners)
     size = heights.shape[0]
     for f in range(len(faces)):
         a, b, c = faces[f, 0] - base, faces[f, 1] - base, faces[f, 2] - base
@@ -149,22 +153,20 @@ def draw_light_map(
 
 
 @kernel
-def _lay(body: Array, view: Array, points: Array, corners: Array) -> None:
+def _lay(body: Array, view: Array, points: Array, ways: Array, corners: Array) -> None:
     """Vertices in the light map, px, and their height towards the light, m."""
-    ways = np.empty((3, 4))  # rows: along `across` and to the sun, as a turn and a shift
     for k in range(3):
-        ways[k, 3] = 0.0
+        scale = view.map_scale if k < 2 else 1.0
         for j in range(3):
-            ways[k, j] = 0.0
+            ways[k + 3, j] = 0.0
             for i in range(3):
-                way = view.sun[i] if k == 2 else view.across[k % 2, i]
-                ways[k, j] += way * body.turn[i, j]
-            way = view.sun[j] if k == 2 else view.across[k % 2, j]
-            ways[k, 3] += way * body.position[j]
-    ways[0, 3] -= view.map_u
-    ways[1, 3] -= view.map_v
-    ways[:2] *= view.map_scale
+                ways[k + 3, j] += scale * ways[k, i] * body.turn[i, j]
+        shift = 0.0 if k == 2 else -view.map_u if k == 0 else -view.map_v
+        for i in range(3):
+            shift += ways[k, i] * body.position[i]
+        ways[k + 3, 3] = scale * shift
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         for k in range(3):
-            corners[i, k] = ways[k, 0] * x + ways[k, 1] * y + ways[k, 2] * z + ways[k, 3]
+            way = k + 3
+            corners[i, k] = ways[way, 0] * x + ways[way, 1] * y + ways[way, 2] * z + ways[way, 3]

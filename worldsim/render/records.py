@@ -19,6 +19,7 @@ GROUND_M = 1.5
 """A level box that rests and is at least so long and wide is a ground."""
 _CELLS_M = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _SOFT_RAD = 0.05  # angular radius of a wide light
+_FINE_PX = 200  # wide images have all faces of an asset
 _MAP, _MOST_MAP = 2, 1024  # px of the light map for one of the image, and its most
 # Samples of a pixel, no two in a row or column: rotated grid (4), eight rooks (8).
 _OFFSETS = {
@@ -47,11 +48,12 @@ def body_records(scene: Scene) -> NDArray[Any]:
             continue
         record["kind"] = _KINDS[body.shape]
         record["half"], record["reach"] = _extent_m(body)
+        record["over"] = 1.0 / record["half"]
         record["rgb"] = body.color_rgb
         record["still"] = not body.moves and body.shape != "mesh"
         record["casts"] = body.role != "marker" and not _is_ground(body)
         record["octants"] = body.role in ("free", "actuated") and not body.asset
-        record["cell"] = cell_m if _is_ground(body) else 0.0
+        record["cells"] = 1.0 / cell_m if _is_ground(body) else 0.0
         if body.shape == "cylinder" and body.role == "marker":
             record["kind"] = solids.DISC
     return records
@@ -97,6 +99,7 @@ def view_record(
     else:
         view["eye"], view["axes"] = pose[0], Rotation.from_quat(pose[1]).as_matrix().T
     view["focal"], view["near"], view["far"] = camera.focal_px, camera.near_m, camera.far_m
+    view["pixel"] = 1.0 / camera.focal_px
     view["width"], view["height"] = camera.width_px, camera.height_px
     return record
 
@@ -146,26 +149,34 @@ def _cone(sun: Float) -> Float:
 
 
 def mesh_arrays(scene: Scene) -> tuple[NDArray[Any], ...]:
-    """Surfaces of all mesh bodies in one, and room for their z-buffers and light maps."""
+    """Surfaces of all mesh bodies in one: points (V, 6) with normals, faces (F, 3), and for each
+    its body, its first and last point and its first and last face (M, 5)."""
     owners = [i for i, body in enumerate(scene.bodies) if body.shape == "mesh"]
-    parts = [surface(scene.bodies[i]) for i in owners]
+    fine = scene.camera.width_px >= _FINE_PX
+    parts = [surface(scene.bodies[i], fine) for i in owners]
     firsts = np.cumsum([0, *(len(vertices) for vertices, _, _ in parts)])
     faces = [faces + first for (_, _, faces), first in zip(parts, firsts, strict=False)]
     ends = np.cumsum([0, *(len(part) for part in faces)])
-    bounds = zip(owners, firsts, firsts[1:], ends, ends[1:], strict=False)
-    samples = 0 if not owners else 1 if scene.look.samples == 1 else 1 + scene.look.samples
-    height, width = scene.camera.height_px, scene.camera.width_px
-    size = (samples, height, width) if owners else (1, height, width)
-    side = min(_MAP * width, _MOST_MAP) if owners else 1
-    most = max((len(vertices) for vertices, _, _ in parts), default=0)
+    starts = zip(owners, firsts, firsts[1:], ends, ends[1:], strict=False)
     return (
         np.concatenate([np.zeros((0, 6)), *(np.hstack(part[:2]) for part in parts)]),
         np.concatenate([np.zeros((0, 3), np.int64), *faces]),
-        np.array(list(bounds), np.int64).reshape(-1, 5),
-        np.zeros((most, 3)),
-        np.zeros(size),
-        np.zeros(size, np.int32),
-        np.zeros(size, np.int32),
-        np.zeros((side, side)),
-        np.zeros((len(owners), 4), np.int64),
+        np.array(list(starts), np.int64).reshape(-1, 5),
     )
+
+
+def layer_arrays(scene: Scene) -> tuple[NDArray[Any], ...]:
+    """The z-buffers of meshes (S, H, W), one a sample: 1 / depth, body and triangle."""
+    meshes = any(body.shape == "mesh" for body in scene.bodies)
+    samples = 1 + scene.look.samples if meshes and scene.look.samples > 1 else 1
+    size = (samples, scene.camera.height_px, scene.camera.width_px)
+    return np.zeros(size), np.zeros(size, np.int32), np.zeros(size, np.int32)
+
+
+def room_arrays(scene: Scene, meshes: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    """Light map, directions, vertices in an image and rectangles of the last picture."""
+    starts = meshes[2]
+    side = min(_MAP * scene.camera.width_px, _MOST_MAP) if len(starts) else 1
+    most = int((starts[:, 2] - starts[:, 1]).max(initial=0))
+    rectangles = np.zeros((len(starts), 4), np.int64)
+    return np.zeros((side, side)), np.zeros((6, 4)), np.zeros((most, 3)), rectangles

@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 from worldsim.episode import BodyStates
 from worldsim.errors import InputError
 from worldsim.render.compiled import announced
-from worldsim.render.picture import TILE, draw
-from worldsim.render.records import body_records, mesh_arrays, view_record
+from worldsim.render.picture import draw
+from worldsim.render.pixels import TILE
+from worldsim.render.records import (
+    body_records,
+    layer_arrays,
+    mesh_arrays,
+    room_arrays,
+    view_record,
+)
 from worldsim.sim.scene import Scene
 
 Float = NDArray[np.float64]
@@ -42,8 +49,15 @@ class Renderer:
         size, tiles = (height, width), (-(-height // TILE), -(-width // TILE))
         self._resting = _images(size)
         self._drawn = (*_images(size), np.empty(size, np.uint8))
+        self._flat = tuple(
+            image.reshape(-1)
+            for pair in zip(self._resting, self._drawn, strict=False)
+            for image in pair
+        )
         self._meshes = mesh_arrays(scene)
-        self._lists = (
+        self._layers = layer_arrays(scene)
+        self._room = (
+            *room_arrays(scene, self._meshes),
             np.zeros(9, np.int64),
             np.zeros((*tiles, 1 + len(scene.bodies)), np.int32),
         )
@@ -68,7 +82,17 @@ class Renderer:
         bodies["position"], bodies["quaternion"] = position_m, orientation_xyzw
         fresh = self._look(position_m, orientation_xyzw)
         with announced():
-            draw(bodies, self._view, fresh, self._resting, self._drawn, self._meshes, self._lists)
+            draw(
+                bodies,
+                self._view,
+                fresh,
+                self._resting,
+                self._drawn,
+                self._flat,
+                self._meshes,
+                self._layers,
+                self._room,
+            )
         ids, depth_m, _, rgb, _ = self._drawn
         return rgb.copy(), depth_m.copy(), ids.copy()
 

@@ -136,16 +136,16 @@ def mesh_normal(
 def face_of(body: Array, x: float, y: float, z: float) -> tuple[int, float, float, float]:
     """Number and normal of the face of a solid that a point (in its frame) lies on."""
     if body.kind == SPHERE:
-        return 0, x / body.half0, y / body.half0, z / body.half0
+        return 0, x * body.over0, y * body.over0, z * body.over0
     if body.kind == DISC:
         return 0, 0.0, 0.0, 1.0
-    up = abs(z) / body.half2
+    up = abs(z) * body.over2
     sign = 1.0 if z > 0.0 else -1.0
     if body.kind == CYLINDER:
-        if up * body.half0 >= sqrt(x * x + y * y):
+        if up * up * body.half0 * body.half0 >= x * x + y * y:
             return (1 if z > 0.0 else 2), 0.0, 0.0, sign
-        return 0, x / body.half0, y / body.half0, 0.0
-    along, aside = abs(x) / body.half0, abs(y) / body.half1
+        return 0, x * body.over0, y * body.over0, 0.0
+    along, aside = abs(x) * body.over0, abs(y) * body.over1
     if up >= along and up >= aside:
         return (1 if z > 0.0 else 2), 0.0, 0.0, sign
     if along >= aside:
@@ -156,10 +156,10 @@ def face_of(body: Array, x: float, y: float, z: float) -> tuple[int, float, floa
 @kernel
 def pattern(body: Array, face: int, x: float, y: float, z: float) -> int:
     """1 in the dark parts of a body's pattern, else 0."""
-    if body.cell > 0.0:
+    if body.cells > 0.0:
         if face != 1:
             return 0
-        return int((int(floor(x / body.cell)) + int(floor(y / body.cell))) & 1)
+        return int((int(floor(x * body.cells)) + int(floor(y * body.cells))) & 1)
     if body.octants == 0:
         return 0
     return int((x > 0.0) ^ (y > 0.0) ^ (z > 0.0))
@@ -181,7 +181,7 @@ def color(
     dx: float, dy: float, dz: float,
 ) -> Point:  # fmt: skip
     """RGB in 0..1 of a surface with normal n (of length 1) seen along d; `sun`: share of it."""
-    contrast = view.texture * (_GROUND if body.cell > 0.0 else 1.0)
+    contrast = view.texture * (_GROUND if body.cells > 0.0 else 1.0)
     tone = 1.0 - contrast * dark
     facing = nx * view.sun0 + ny * view.sun1 + nz * view.sun2
     direct = sun * max(facing, 0.0)
@@ -189,7 +189,7 @@ def color(
     glint, mirror = 0.0, view.mirror
     along = nx * dx + ny * dy + nz * dz
     rx, ry, rz = dx - 2.0 * along * nx, dy - 2.0 * along * ny, dz - 2.0 * along * nz
-    if view.gloss > 0.0 and direct > 0.0 and body.cell == 0.0:
+    if view.gloss > 0.0 and direct > 0.0 and body.cells == 0.0:
         # Blinn's model: the half vector's cosine to the 32nd, which needs no pow.
         length = 1.0 / sqrt(dx * dx + dy * dy + dz * dz)
         hx, hy, hz = (view.sun0 - dx * length, view.sun1 - dy * length,
@@ -199,7 +199,7 @@ def color(
         for _ in range(5):
             glint *= glint
         glint *= view.gloss * sun
-    if body.cell > 0.0:
+    if body.cells > 0.0:
         mirror *= 0.3
     red = body.rgb0 * tone * (view.ambient_rgb0 * around + view.sun_rgb0 * direct)
     green = body.rgb1 * tone * (view.ambient_rgb1 * around + view.sun_rgb1 * direct)

@@ -23,11 +23,14 @@ Surface = tuple[Float, Float, NDArray[np.int64]]  # vertices (V, 3), normals (V,
 PANDA = Path(__file__).with_name("panda.npz")
 
 
-def surface(body: Body) -> Surface:
-    """A mesh body's surface in metres, in its frame. Raises InputError on an unknown asset."""
+def surface(body: Body, fine: bool = True) -> Surface:
+    """A mesh body's surface in metres, in its frame; an asset may have fewer faces, not `fine`.
+
+    Raises InputError on an unknown asset.
+    """
     if body.mesh is not None:
         return _scaled(body.mesh, max(body.size_m))
-    return _turned(body.asset, body.asset_yaw_rad)
+    return _turned(body.asset, "fine" if fine else "coarse", body.asset_yaw_rad)
 
 
 @cache
@@ -37,11 +40,11 @@ def _scaled(mesh: Mesh, scale_m: float) -> Surface:
 
 
 @cache
-def _turned(asset: str, yaw_rad: float) -> Surface:
+def _turned(asset: str, detail: str, yaw_rad: float) -> Surface:
     links = _panda()
-    if asset not in links:
-        raise unknown("asset", asset, links)
-    vertices, normals, faces = links[asset]
+    if f"{asset}:{detail}" not in links:
+        raise unknown("asset", asset, {name.rpartition(":")[0] for name in links})
+    vertices, normals, faces = links[f"{asset}:{detail}"]
     if yaw_rad:
         cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
         turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
@@ -51,6 +54,7 @@ def _turned(asset: str, yaw_rad: float) -> Surface:
 
 @cache
 def _panda() -> dict[str, Surface]:
+    """By asset and detail."""
     with np.load(PANDA, allow_pickle=False) as file:
         names = [name.removesuffix(":faces") for name in file.files if name.endswith(":faces")]
         return {

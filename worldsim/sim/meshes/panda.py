@@ -16,11 +16,11 @@ from worldsim.sim.bullet import data_path
 from worldsim.sim.mesh import Mesh
 from worldsim.sim.shapes import Surface, surface_of
 
-MOST_FACES = 1600
-"""Faces of a link: its outline moves by well under a millimetre."""
+MOST_FACES = {"fine": 1600, "coarse": 400}
+"""Faces of a link; the coarse outline moves by less than a pixel of a small image."""
 
 
-def simplified(path: Path, most_faces: int = MOST_FACES) -> Surface:
+def simplified(path: Path, most_faces: int) -> Surface:
     """The surface in a mesh file with at most so many faces. Needs fast-simplification."""
     import trimesh
 
@@ -37,11 +37,12 @@ def write(out: Path) -> None:
     """Write all links' surfaces to an .npz file."""
     arrays: dict[str, Any] = {}
     for asset in sorted({link.asset for link in LINKS}):
-        vertices, normals, faces = simplified(data_path() / asset)
-        arrays[f"{asset}:vertices"] = vertices.astype(np.float32)
-        arrays[f"{asset}:normals"] = normals.astype(np.float32)
-        arrays[f"{asset}:faces"] = faces.astype(np.uint16)
-        print(asset, len(vertices), len(faces))
+        for detail, most_faces in MOST_FACES.items():
+            vertices, normals, faces = simplified(data_path() / asset, most_faces)
+            arrays[f"{asset}:{detail}:vertices"] = vertices.astype(np.float32)
+            arrays[f"{asset}:{detail}:normals"] = normals.astype(np.float32)
+            arrays[f"{asset}:{detail}:faces"] = faces.astype(np.uint16)
+            print(asset, detail, len(vertices), len(faces))
     np.savez_compressed(out, allow_pickle=False, **arrays)
 
 
