@@ -100,7 +100,7 @@ def _check_options(command: str, arguments: list[str]) -> None:
     parameters = inspect.signature(COMMANDS[command]).parameters.values()
     known = {f"--{parameter.name.replace('_', '-')}" for parameter in parameters}
     hidden = {"--help"} | {
-        f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json")
+        f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json", "looks")
     }
     given = set()
     for argument in arguments:

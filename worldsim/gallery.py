@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import get_args
 
@@ -16,9 +16,12 @@ from tqdm import tqdm
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout, solved
 from worldsim.agents.scripted import SCRIPTED
+from worldsim.episode import BodyStates, Episode
 from worldsim.eval.video import Image, enlarged, write, write_image
+from worldsim.render import draw_states
+from worldsim.sim.look import LOOKS
 from worldsim.sim.scenarios import SCENARIOS, Scenario, find_scenario
-from worldsim.sim.scene import Split
+from worldsim.sim.scene import Scene, Split
 
 PAPER, INK, FAINT = (246, 246, 244), (32, 34, 38), (120, 122, 126)
 SOLVED, UNSOLVED, EXPLORED = (30, 150, 70), (205, 50, 40), (150, 152, 156)
@@ -26,6 +29,7 @@ GAP_PX = 3  # between the frames of a cell
 SPACE_PX = 18  # between cells
 MARGIN_PX = 110  # for the names of the scenarios
 HEAD_PX, CAPTION_PX = 34, 24
+SHOWN = ("topple", "arm", "throw", "swing", "orbit")
 LEAST_PX = 96  # smaller frames are enlarged by whole pixels
 
 
@@ -68,16 +72,50 @@ def gallery(out: Path, names: Sequence[str] = (), size_px: int = 128, seed: int 
     return write_image(out, sheet([scenario.name for scenario in scenarios], splits, rows))
 
 
+def looks(out: Path, names: Sequence[str] = (), size_px: int = 192, seed: int = 0) -> Path:
+    """Write a picture of the named scenarios, or of five, in every look of our renderer, as PNG.
+
+    One moment each of the scripted policy's episode in `gallery`, drawn from its states. Raises
+    InputError as `gallery` does.
+    """
+    scenarios = [find_scenario(name) for name in names or SHOWN]
+    moments = [_moment(scenario, size_px, seed) for scenario in scenarios]
+    shown = {name: look for name, look in LOOKS.items() if look.renderer == "worldsim"}
+    down = size_px + GAP_PX
+    size = (len(shown) * down, MARGIN_PX + len(moments) * (size_px + GAP_PX), 3)
+    canvas: Image = np.broadcast_to(np.array(PAPER, np.uint8), size).copy()
+    for row, (name, look) in enumerate(shown.items()):
+        write(canvas, name, (14, row * down + size_px // 2), 0.6, INK)
+        for column, (scene, states) in enumerate(moments):
+            frame = draw_states(scene.with_look(look), states)[0][0]
+            x, y = MARGIN_PX + column * (size_px + GAP_PX), row * down
+            canvas[y : y + size_px, x : x + size_px] = frame
+    return write_image(out, canvas)
+
+
+def _moment(scenario: Scenario, size_px: int, seed: int) -> tuple[Scene, BodyStates]:
+    """The scene and the states of one frame in the middle of an episode."""
+    episode = _episode(scenario, "id", size_px, seed)
+    assert episode.states is not None
+    middle = slice(episode.steps // 2, episode.steps // 2 + 1)
+    rows = (getattr(episode.states, field.name)[middle] for field in fields(episode.states))
+    return episode.scene, BodyStates(*rows)
+
+
 def film(scenario: Scenario, split: Split, size_px: int = 128, seed: int = 0) -> Cell:
     """An episode of a scenario, in three frames."""
-    scripted = scenario.name in SCRIPTED
+    episode = _episode(scenario, split, size_px, seed)
+    frames = episode.frames[[0, episode.steps // 2, episode.steps]]
+    return Cell(frames, episode.steps, scenario.name in SCRIPTED, solved(episode))
+
+
+def _episode(scenario: Scenario, split: Split, size_px: int, seed: int) -> Episode:
     env = gymnasium.make(scenario.env_id, disable_env_checker=True, size_px=size_px, split=split)
     try:
-        episode = rollout(env, make_policy("scripted" if scripted else "explore"), seed)
+        policy = "scripted" if scenario.name in SCRIPTED else "explore"
+        return rollout(env, make_policy(policy), seed)
     finally:
         env.close()
-    frames = episode.frames[[0, episode.steps // 2, episode.steps]]
-    return Cell(frames, episode.steps, scripted, solved(episode))
 
 
 def sheet(

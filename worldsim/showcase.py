@@ -15,6 +15,7 @@ def gallery(
     scenarios: tuple[str, ...] = (),
     size_px: int = 128,
     seed: int = 0,
+    looks: bool = False,
 ) -> None:
     """Draw every scenario in every split: first, middle and last frame of a scripted episode.
 
@@ -22,16 +23,18 @@ def gallery(
 
     Args:
         out: the picture, a PNG file.
-        scenarios: which ones; all when not given.
+        scenarios: which ones; all when not given, or five with --looks.
         size_px: width and height of a frame.
         seed: draws the scenes.
+        looks: instead, one moment of each scenario in every look of the renderer.
     """
-    from worldsim.gallery import gallery as draw
+    from worldsim import gallery as pictures
 
     arguments.size_px(size_px)
     arguments.not_negative(seed=seed)
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: the gallery is a PNG file; name it so")
+    draw = pictures.looks if looks else pictures.gallery
     print(draw(arguments.file(out), scenarios, size_px, seed))
 
 

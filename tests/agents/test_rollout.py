@@ -13,6 +13,7 @@ import worldsim  # noqa: F401
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import replay, rollout
 from worldsim.errors import InputError
+from worldsim.render import Renderer
 from worldsim.sim.scenarios import make_scene
 from worldsim.sim.simulator import Simulator
 
@@ -29,8 +30,12 @@ def test_the_clock(env: gymnasium.Env[Any, Any]) -> None:
     episode = rollout(env, make_policy("explore"), seed=2, steps=12)
     with Simulator() as simulator:
         simulator.reset(episode.scene)
+        renderer = Renderer(episode.scene)
         for t in range(episode.steps + 1):
-            frame, depth_m, segmentation = simulator.render()
+            state = simulator.state()
+            frame, depth_m, segmentation = renderer.draw(
+                state["position_m"], state["orientation_xyzw"]
+            )
             assert np.array_equal(frame, episode.frames[t])
             assert np.array_equal(depth_m, episode.depth_m[t])
             assert episode.segmentation is not None and episode.states is not None

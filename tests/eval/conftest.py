@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from worldsim.agents.collect import Collector
 from worldsim.episode import Episode
+from worldsim.render import Renderer
+from worldsim.render.renderer import Images
 from worldsim.sim.scene import Scene
 from worldsim.sim.simulator import Simulator
 
@@ -35,7 +37,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="session")
-def rerender(simulator: Simulator) -> Rerender:
+def rerender() -> Rerender:
     """An episode's frames from other places and another look, through the same renderer.
 
     `position_m` (T+1, N, 3) replaces the true places; `look(scene, t)` may change the scene.
@@ -52,12 +54,7 @@ def rerender(simulator: Simulator) -> Rerender:
         images = []
         for t, (place, turn) in enumerate(zip(places, states.orientation_xyzw, strict=True)):
             scene = episode.scene if look is None else look(episode.scene, t)
-            bodies = tuple(
-                replace(body, position_m=tuple(p.tolist()), orientation_xyzw=tuple(q.tolist()))
-                for body, p, q in zip(scene.bodies, place, turn, strict=True)
-            )
-            simulator.reset(replace(scene, bodies=bodies))
-            images.append(simulator.render())
+            images.append(Renderer(scene).draw(place, turn))
         return planted(episode, images)
 
     return render
@@ -77,16 +74,22 @@ def planted(episode: Episode, images: list[tuple[Any, Any, Any]]) -> Episode:
     )
 
 
+def seen(renderer: Renderer, simulator: Simulator) -> Images:
+    state = simulator.state()
+    return renderer.draw(state["position_m"], state["orientation_xyzw"])
+
+
 @pytest.fixture(scope="session")
 def resimulate(simulator: Simulator) -> Resimulate:
     """An episode's scene under other actions, physics and all."""
 
     def run(episode: Episode, actions: NDArray[np.float32]) -> Episode:
         simulator.reset(episode.scene)
-        images = [simulator.render()]
+        renderer = Renderer(episode.scene)
+        images = [seen(renderer, simulator)]
         for action in actions:
             simulator.step(action)
-            images.append(simulator.render())
+            images.append(seen(renderer, simulator))
         return replace(planted(episode, images), actions=actions)
 
     return run

@@ -16,6 +16,7 @@ from worldsim.actions import ActionSpec
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Orbit
 from worldsim.sim.camera import Camera
+from worldsim.sim.look import LOOKS
 from worldsim.sim.scenarios import make_scene
 from worldsim.sim.scenarios.orbit import PITCH_RAD_S
 from worldsim.sim.scene import Scene, Split
@@ -236,7 +237,7 @@ def test_states_and_camera_say_where_a_sphere_is_drawn(simulator: Simulator) -> 
     """At 64 px within half a pixel, on average 0.1; 1.5 are allowed."""
     misses_px: list[float] = []
     for seed in range(9):
-        scene = quick(make_scene("orbit", seed, SPLITS[seed % 3]))
+        scene = quick(make_scene("orbit", seed, SPLITS[seed % 3])).with_look(LOOKS["tiny"])
         balls = [index for index, body in enumerate(scene.bodies) if body.shape == "sphere"]
         rng = np.random.default_rng(seed)
         simulator.reset(scene)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from worldsim.sim.camera import Camera
+from worldsim.sim.look import LOOKS
 from worldsim.sim.scenarios import make_scene
 from worldsim.sim.simulator import Simulator
 
@@ -26,6 +27,7 @@ def test_unprojected_depth_lies_on_the_table(
 ) -> None:
     for seed in SEEDS:
         scene = make_scene("push", seed, width_px=size_px[0], height_px=size_px[1])
+        scene = scene.with_look(LOOKS["tiny"])
         simulator.reset(scene)
         assert table_height_m(simulator, scene.camera) < 1e-5
         # The planted fault: pixel centres instead of their lower left corners.
@@ -36,7 +38,7 @@ def test_unprojected_depth_lies_on_the_table(
 def test_a_sphere_is_drawn_where_its_centre_projects(simulator: Simulator) -> None:
     misses_px = []
     for seed in SEEDS:
-        scene = make_scene("push", seed)
+        scene = make_scene("push", seed).with_look(LOOKS["tiny"])
         simulator.reset(scene)
         _, _, segmentation = simulator.render()
         mask = segmentation == scene.index("sphere") + 1

@@ -53,7 +53,8 @@ def run(out: Path, scenario: str | None, repeats: int) -> dict[str, Any]:
     scenario weighs more than another.
     """
     names = [scenario] if scenario else list(SCENARIOS)
-    episodes = [Collector(name, steps=STEPS, frames=False)(0) for name in tqdm(names, "rollouts", disable=None)]
+    bar = tqdm(names, "rollouts", leave=False, disable=None)
+    episodes = [Collector(name, steps=STEPS, frames=False)(0) for name in bar]
     affinity = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(affinity)})
     try:

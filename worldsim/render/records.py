@@ -17,7 +17,6 @@ Float = NDArray[np.float64]
 
 GROUND_M = 1.5
 """A level box that rests and is at least so long and wide is a ground."""
-_CELLS_M = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _SOFT_RAD = 0.05  # angular radius of a wide light
 _FINE_PX = 200  # wide images have all faces of an asset
 _MAP, _MOST_MAP = 2, 1024  # px of the light map for one of the image, and its most
@@ -42,7 +41,6 @@ def body_records(scene: Scene) -> NDArray[Any]:
     """What the kernels know of bodies (N,), poses left out."""
     records = np.zeros(len(scene.bodies), BODY)
     records["quaternion"] = (0.0, 0.0, 0.0, 1.0)
-    cell_m = _cell_m(scene)
     for body, record in zip(scene.bodies, records, strict=True):
         if body.role == "camera":
             continue
@@ -53,7 +51,7 @@ def body_records(scene: Scene) -> NDArray[Any]:
         record["still"] = not body.moves and body.shape != "mesh"
         record["casts"] = body.role != "marker" and not _is_ground(body)
         record["octants"] = body.role in ("free", "actuated") and not body.asset
-        record["cells"] = 1.0 / cell_m if _is_ground(body) else 0.0
+        record["cells"] = 1.0 / body.chequer_m if body.chequer_m else 0.0
         if body.shape == "cylinder" and body.role == "marker":
             record["kind"] = solids.DISC
     return records
@@ -76,14 +74,6 @@ def _is_ground(body: Body) -> bool:
     level = body.orientation_xyzw[:2] == (0.0, 0.0)
     large = body.shape == "box" and min(body.size_m[:2]) >= GROUND_M
     return body.role == "static" and level and large
-
-
-def _cell_m(scene: Scene) -> float:
-    """Edge of the ground's chequer: a round number, about 1.5 times the largest free body."""
-    free = [body for body in scene.bodies if body.role == "free"]
-    sizes_m = [body.diameter_m for body in free or scene.bodies if body.moves]
-    wanted_m = 1.5 * max(sizes_m, default=0.1)
-    return min(_CELLS_M, key=lambda cell_m: abs(np.log(cell_m / wanted_m)))
 
 
 def view_record(

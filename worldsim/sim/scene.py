@@ -28,6 +28,7 @@ _NOT_NEGATIVE = (
     "restitution",
     "linear_damping",
     "angular_damping",
+    "chequer_m",
 )
 _SIZES: dict[Shape, int] = {"box": 3, "sphere": 1, "cylinder": 2, "mesh": 3}
 
@@ -41,8 +42,8 @@ class Body:
     physics, static ones rest, a marker is drawn but touches nothing, and the camera is where the
     view is taken from. `mass_kg` is 0 for static bodies and markers. A body `attached_to` another
     one (its name) keeps its place on it. A mesh is `mesh`, or where that is None the file `asset`
-    of pybullet_data, turned by `asset_yaw_rad` about z. Raises InputError on numbers that no body
-    has.
+    of pybullet_data, turned by `asset_yaw_rad` about z. The top of a box may be chequered, in
+    squares of `chequer_m`. Raises InputError on numbers that no body has.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Body:
     mesh: Mesh | None = None
     asset: str = ""
     asset_yaw_rad: float = 0.0
+    chequer_m: float = 0.0
 
     def __post_init__(self) -> None:
         for kind, value, known in (

@@ -91,7 +91,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     channels = tuple(ActionChannel(f"force_{axis}", "N", drawn["force_n"]) for axis in "xy")
     return Scene(
         scenario="collide",
-        bodies=(ground(restitution=0.0), *_cushions(), zone, *balls),
+        bodies=(ground(restitution=0.0, chequer_m=0.15), *_cushions(), zone, *balls),
         camera=_camera(drawn),
         light=light(drawn),
         actuator=Force(body="cue", axes="xy"),

@@ -73,7 +73,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     camera = view(drawn, (0.0, 0.0, 0.72), distance_m=6.0, elevation_rad=0.45, width_m=2.0)
     pad, parcel = _pad_and_parcel(rng, drawn)
     names = rng.permutation(list(OTHERS))[: drawn.count("others")]
-    bodies = [ground(edge_m=16.0), pad, parcel]
+    bodies = [ground(edge_m=16.0, chequer_m=0.4), pad, parcel]
     for name in sorted(str(name) for name in names):
         bodies.append(_other(rng, drawn, name, bodies[1:], camera))
     channels = tuple(ActionChannel(f"gust_{axis}", "N", drawn["force_n"]) for axis in "xy")

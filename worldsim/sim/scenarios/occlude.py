@@ -75,7 +75,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     landmarks = _landmarks(rng, drawn, camera, (home, screen, _lane(radius_m)))
     return Scene(
         scenario="occlude",
-        bodies=(ground(edge_m=24.0), home, ball, screen, *landmarks),
+        bodies=(ground(edge_m=24.0, chequer_m=0.4), home, ball, screen, *landmarks),
         camera=camera,
         light=light(drawn),
         actuator=Force(body="ball", axes="x"),

@@ -74,7 +74,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     )
     return Scene(
         scenario="orbit",
-        bodies=(ground(edge_m=24.0), *_things(rng, drawn, camera), seen_from),
+        bodies=(ground(edge_m=24.0, chequer_m=0.2), *_things(rng, drawn, camera), seen_from),
         camera=camera,
         light=light(drawn),
         actuator=Orbit(pitch_rad=(-1.15, _highest_pitch_rad(camera)), distance_m=(0.60, 2.10)),

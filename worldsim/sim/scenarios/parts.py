@@ -51,8 +51,13 @@ def paint(rng: Generator, color: str, drawn: Drawn | None = None) -> Color:
     return hsv_to_rgb(hue, saturation, value * (drawn["brightness"] if drawn else 1.0))
 
 
-def ground(friction: float = 1.0, restitution: float = 1.0, edge_m: float = 12.0) -> Body:
-    """A slab whose top is z = 0.
+def ground(
+    friction: float = 1.0,
+    restitution: float = 1.0,
+    edge_m: float = 12.0,
+    chequer_m: float = 0.1,
+) -> Body:
+    """A slab whose top is z = 0, chequered in squares of `chequer_m`.
 
     PyBullet multiplies the frictions and the restitutions of two bodies that touch: with 1 here the
     other body's values are those of the contact.
@@ -66,6 +71,7 @@ def ground(friction: float = 1.0, restitution: float = 1.0, edge_m: float = 12.0
         role="static",
         friction=friction,
         restitution=restitution,
+        chequer_m=chequer_m,
     )
 
 

@@ -156,6 +156,7 @@ def _arena() -> tuple[Body, ...]:
         (0.0, 0.0, -0.05),
         role="static",
         friction=1.0,
+        chequer_m=0.1,
     )
     return (table, *walls)
 

@@ -57,7 +57,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     riders = [_rider(rng, drawn, name, x_m) for name, x_m in zip(names, starts_m, strict=True)]
     return Scene(
         scenario="ramp",
-        bodies=(ground(edge_m=20.0), *_plank(rng, drawn, band_m), *riders),
+        bodies=(ground(edge_m=20.0, chequer_m=0.25), *_plank(rng, drawn, band_m), *riders),
         camera=view(drawn, (0.0, 0.0, 0.38), 12.0, 0.55, 1.58),
         light=light(drawn),
         actuator=Tilt("plank", (0.0, 0.0, HEIGHT_M), torque_n_m=4000.0, reach_rad=REACH_RAD),

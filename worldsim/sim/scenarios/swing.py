@@ -49,7 +49,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     """Ground, post and beam, pendulum, ball and stand; another ball and a crate where drawn."""
     side = 1.0 if rng.uniform() < 0.5 else -1.0
     stand, ball = _ball(rng, drawn, side, drawn["reach_rad"])
-    bodies = [ground(edge_m=20.0), *_gallows(), *_pendulum(rng, drawn), stand, ball]
+    bodies = [ground(edge_m=20.0, chequer_m=0.3), *_gallows(), *_pendulum(rng, drawn), stand, ball]
     if drawn.count("bodies") > 1:
         higher_rad = drawn["reach_rad"] + float(rng.uniform(0.06, 0.12))
         bodies += _ball(rng, drawn, -side, higher_rad, other=True)

@@ -61,7 +61,7 @@ def build(rng: Generator, drawn: Drawn) -> Scene:
     return Scene(
         scenario="throw",
         bodies=(
-            ground(edge_m=16.0),
+            ground(edge_m=16.0, chequer_m=0.4),
             *_bin(rng, drawn, bin_m),
             *_pedestal_and_projectile(rng, drawn, start_m),
         ),
