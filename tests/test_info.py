@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
 
@@ -60,9 +61,35 @@ def test_statistics_of_a_dataset_once_they_are_there(
     found = statistics(Dataset(data), progress=False)
     facts = facts_of(str(data))
     assert facts["depth_m"] == [found.nearest_m, found.farthest_m]
-    mean = found.action_moments()[0]
+    mean, square = found.action_moments()
     assert [channel["mean"] for channel in facts["actions"]] == pytest.approx(mean.tolist())
+    std = (square - mean**2) ** 0.5
+    assert [channel["std"] for channel in facts["actions"]] == pytest.approx(std.tolist())
     assert "sent in -1..1 with mean" in said(data, capsys)
+
+
+def test_states_only_are_shown_without_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import worldsim.render
+
+    maker = Collector("push", "id", 3, 6, size_px=16, frames=False)
+    recorded = simulate(maker, maker.meta, 2, tmp_path / "push", progress=False)
+    actions = np.concatenate([episode.actions for episode in recorded])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("info draws")
+
+    monkeypatch.setattr(worldsim.render, "draw_states", refuse)
+    facts = facts_of(str(tmp_path / "push"))
+    assert facts["problem"] is None
+    means = [channel["mean"] for channel in facts["actions"]]
+    assert means == pytest.approx(actions.mean(0).tolist(), abs=1e-6)
+    path = tmp_path / "push/episodes/000000.safetensors"
+    facts = facts_of(str(path))
+    assert facts["size_px"] == [16, 16] and facts["depth_m"] is None and facts["frames"] == 7
+    assert facts["holds"] == ["states", "contacts"]
+    assert "depth" not in said(path, capsys)
 
 
 def test_machines_get_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def test_git_tracks_the_link_as_a_link(name: str) -> None:
 
 
 def test_import_is_light_and_registers_the_environments() -> None:
-    heavy = "{'torch', 'diffusers', 'pybullet', 'cv2', 'scipy', 'accelerate'}"
+    heavy = "{'torch', 'diffusers', 'pybullet', 'cv2', 'scipy', 'accelerate', 'numba'}"
     code = (
         "import sys, gymnasium, worldsim, worldsim.cli\n"
         f"print(sorted({heavy} & set(sys.modules)))\n"
@@ -69,6 +69,7 @@ def test_all_but_the_simulator_imports_on_a_machine_without_pybullet() -> None:
         "worldsim.cli",
         "worldsim.data.clips",
         "worldsim.data.dataset",
+        "worldsim.data.redraw",
         "worldsim.data.simulate",
         "worldsim.envs.world_model_env",
         "worldsim.eval.report",

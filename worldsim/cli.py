@@ -31,7 +31,9 @@ from worldsim.errors import InputError, unknown
 FAILED = 1
 BAD_INPUT = 2
 STOPPED = 130
+ALIASES = {("render", "--size"): "--size-px"}
 GO_ON = {
+    "render": "run the same command again to go on where it stopped",
     "simulate": "run the same command again to go on where it stopped",
     "train": "run the same command with --resume to go on from the last checkpoint",
 }
@@ -103,6 +105,7 @@ def _check_options(command: str, arguments: list[str]) -> None:
     given = set()
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")
+        option = ALIASES.get((command, option), option)
         if not option.startswith("--"):
             continue
         if option not in known | hidden:

@@ -14,7 +14,7 @@ from tyro.conf import Positional
 
 from worldsim import arguments
 from worldsim.errors import InputError, unknown
-from worldsim.recordings import simulate, verify
+from worldsim.recordings import render, simulate, verify
 from worldsim.showcase import gallery, info, scenarios
 
 
@@ -220,6 +220,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         scenarios,
         gallery,
         simulate,
+        render,
         verify,
         info,
         train,

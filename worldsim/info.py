@@ -9,14 +9,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from worldsim import checkpoints
 from worldsim.actions import ActionSpec
 from worldsim.data.dataset import EPISODES_FOLDER, INDEX_FILE, META_FILE, Dataset, read_meta
 from worldsim.data.statistics import stored
-from worldsim.data.store import load_episode
+from worldsim.data.store import EpisodeFile, load_episode
 from worldsim.errors import InputError
+from worldsim.sim.scene import Scene
 from worldsim.training.log import METRICS, read
 
 RUN = "run.json"
@@ -89,7 +92,8 @@ def dataset_facts(folder: Path) -> Facts:
     if not (folder / INDEX_FILE).is_file():
         files = [p for p in (folder / EPISODES_FOLDER).glob("*") if not p.name.startswith(".")]
         facts["episodes_so_far"] = len(files)
-        problem = problem or "unfinished; run the same worldsim simulate again to finish it"
+        again = meta.get("command", "worldsim simulate")
+        problem = problem or f"unfinished; run the same {again} again to finish it"
     return {**facts, "problem": problem}
 
 
@@ -104,16 +108,30 @@ def _content_facts(dataset: Dataset, facts: Facts) -> Facts:
     found["digest"] = dataset.digest
     statistics = stored(dataset)
     if statistics is None:
-        found["statistics"] = "not computed yet; training does"
+        found["statistics"] = "depth not computed yet; training does"
     else:
         found["depth_m"] = [statistics.nearest_m, statistics.farthest_m]
-        mean_action, square = statistics.action_moments()
-        for k, channel in enumerate(facts.get("actions", [])):
-            channel["mean"] = float(mean_action[k])
-            channel["std"] = math.sqrt(max(float(square[k] - mean_action[k] ** 2), 0.0))
     if steps:
-        found["episode_0"] = dataset[0].scene.describe()
+        scene, actions = _actions(dataset)
+        for k, channel in enumerate(facts.get("actions", [])):
+            channel["mean"] = float(actions[:, k].mean())
+            channel["std"] = float(actions[:, k].std())
+        found["episode_0"] = scene.describe()
     return found
+
+
+def _actions(dataset: Dataset) -> tuple[Scene, NDArray[np.float64]]:
+    """The first scene, and the actions of all episodes, for which no image is read or drawn."""
+    files: list[EpisodeFile] = []
+    rows = []
+    for entry in dataset.entries:
+        try:
+            file = EpisodeFile(dataset.path / entry.file)
+            rows.append(file.part(0, file.steps + 1, ("actions",))["actions"].astype(np.float64))
+        except InputError as error:
+            raise InputError(f"episode {entry.index}: {error}") from error
+        files += [] if files else [file]
+    return files[0].scene, np.concatenate(rows)
 
 
 def _any_meta(path: Path) -> Facts | None:
@@ -135,28 +153,31 @@ def _action_facts(spec: ActionSpec) -> list[Facts]:
 
 def episode_facts(path: Path) -> Facts:
     """Of an episode's file. Raises InputError where it is none or damaged."""
-    episode = load_episode(path)
-    scene = episode.scene
+    file = EpisodeFile(path)
+    scene, parts = file.scene, {name.partition(".")[0] for name in file.kept}
     held = ("segmentation", "states", "contacts")
+    names = [name for name in ("depth_m", "rewards", "terminated") if name in file.kept]
+    read = file.part(0, file.steps + 1, names)
+    depth_m = read.get("depth_m")
     return {
         "is": "episode",
         "path": str(path),
         "scenario": scene.scenario,
         "split": scene.split,
         "seed": scene.seed,
-        "source": episode.source,
-        "steps": episode.steps,
-        "frames": len(episode.frames),
-        "size_px": [episode.frames.shape[2], episode.frames.shape[1]],
+        "source": file.source,
+        "steps": file.steps,
+        "frames": file.steps + 1,
+        "size_px": [scene.camera.width_px, scene.camera.height_px],
         "frame_rate_hz": scene.frame_rate_hz,
         "physics_rate_hz": scene.physics_rate_hz,
         "renderer": scene.look.renderer,
         "bodies": [body.name for body in scene.bodies],
         "actions": _action_facts(scene.action_spec),
-        "depth_m": [float(episode.depth_m.min()), float(episode.depth_m.max())],
-        "reward_sum": float(episode.rewards.sum()),
-        "ended": "terminated" if episode.terminated[-1] else "cut off by its length",
-        "holds": [name for name in held if getattr(episode, name) is not None],
+        "depth_m": None if depth_m is None else [float(depth_m.min()), float(depth_m.max())],
+        "reward_sum": float(read["rewards"].sum()),
+        "ended": "terminated" if read["terminated"][-1] else "cut off by its length",
+        "holds": [name for name in held if name in parts],
         "bytes": path.stat().st_size,
         "scene": scene.describe(),
     }

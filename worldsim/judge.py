@@ -47,6 +47,7 @@ def judge(
     if start_frames > MOST_START_FRAMES:
         raise InputError(f"--start-frames must be at most {MOST_START_FRAMES}, got {start_frames}")
     dataset = Dataset(data)
+    dataset.check_finished()
     find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
     _refuse_training_data(checkpoints.find(model), dataset)
     library = None if train_data is None else Library.of(_seen(Dataset(train_data)))
@@ -76,7 +77,8 @@ def _refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
         seen = json.loads(run.read_text())["data"] if run.is_file() else None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{run} is damaged ({error}); a checkpoint works without it") from error
-    if dataset.digest in (seen if isinstance(seen, list) else [seen]):
+    digests = {dataset.digest, dataset.meta.get("source", {}).get("digest")}  # drawn anew, or not
+    if digests & set(seen if isinstance(seen, list) else [seen]) - {None}:
         raise InputError(
             f"{checkpoint.name} was trained on {dataset.path}; record another with another --seed"
         )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from worldsim import arguments
 from worldsim.errors import InputError
@@ -79,6 +80,58 @@ def simulate(
         print(film_of(first, out / "episodes.webm"))
 
 
+def render(
+    data: Positional[Path],
+    out: Path,
+    size_px: Annotated[int | None, arg(aliases=["--size"])] = None,
+    look: str | None = None,
+    camera: str | None = None,
+    workers: int = 2,
+    video: bool = False,
+    frames: bool = True,
+) -> None:
+    """Draw a recording anew from its states: other size, look or view; needs no pybullet.
+
+    Example: worldsim render data/push --size 128 --look metal --out data/push-128
+
+    The motion stays, and so do actions, rewards, contacts and seeds. Resumable; the same files,
+    byte for byte, with any number of workers.
+
+    Args:
+        data: folder of the recording.
+        out: folder of the new one.
+        size_px: width and height of the frames; the recording's own when not given.
+        look: studio, soft, matte, metal, evening, noon or night; the recording's own when not
+            given, studio for what PyBullet's renderer drew.
+        camera: orbit:YAW_DEG,PITCH_DEG,DISTANCE_M looks at the same point from there: yaw from +x
+            counter-clockwise, pitch above the horizon.
+        workers: processes.
+        video: write episodes.webm too, a film of the first ten.
+        frames: store the frames; --no-frames keeps states only, and frames are drawn when read.
+    """
+    from worldsim.data.dataset import Dataset
+    from worldsim.data.redraw import Orbit, Redrawn
+    from worldsim.data.simulate import simulate as record
+    from worldsim.eval.video import FILMED, film_of
+    from worldsim.sim.look import find_look
+
+    arguments.positive(workers=workers)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    if size_px is not None:
+        arguments.size_px(size_px)
+    view = None if camera is None else Orbit.parse(camera)
+    drawn = None if look is None else find_look(look)
+    source = Dataset(data)
+    if out.resolve() == data.resolve():
+        raise InputError(f"--out {out} is the recording itself; choose another folder")
+    maker = Redrawn(source, size_px, drawn, view, frames)
+    dataset = record(maker, maker.meta, len(source), arguments.folder(out), workers)
+    print(f"{out}: {len(dataset)} episodes, {dataset.frames} frames")
+    if video:
+        first = [dataset[index] for index in range(min(FILMED, len(dataset)))]
+        print(film_of(first, out / "episodes.webm"))
+
+
 def verify(data: Positional[Path], repair: bool = False) -> None:
     """Check every file of a recording against its checksum; make damaged episodes again.
 
@@ -86,19 +139,29 @@ def verify(data: Positional[Path], repair: bool = False) -> None:
 
     Args:
         data: folder of a recording.
-        repair: make what is damaged or missing again, from its seed, byte for byte.
+        repair: make what is damaged or missing again, byte for byte: from its seed, or what was
+            rendered from the recording that it was rendered from.
     """
-    from functools import partial
+    from typing import Any
 
-    from worldsim.agents.collect import Collector
     from worldsim.data.dataset import Dataset
     from worldsim.data.verify import repair as mend
     from worldsim.data.verify import verify as check
+    from worldsim.data.workers import Maker
+
+    def maker_of(meta: dict[str, Any]) -> Maker:
+        if "source" in meta:
+            from worldsim.data.redraw import Redrawn
+
+            return Redrawn.of_recording(data, meta)
+        from worldsim.agents.collect import Collector
+
+        return Collector.of_recording(data, meta)
 
     if not data.is_dir():
         raise InputError(f"no dataset at {data}: there is no such folder")
     if repair:
-        for done in mend(data, partial(Collector.of_recording, data)):
+        for done in mend(data, maker_of):
             print(f"{data}: {done}")
     problems = check(data)
     if problems:

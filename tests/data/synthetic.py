@@ -91,6 +91,7 @@ class Maker:
             "split": "id",
             "seed": self.seed,
             "steps": self.steps,
+            "frame_rate_hz": scene.frame_rate_hz,
             "frames": self.frames,
             "look": scene.look.to_dict(),
             "renderer": scene.look.renderer,

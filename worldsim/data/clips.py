@@ -45,9 +45,9 @@ class ClipDataset:
     statistics; depth range and mean frame are those of all episodes.
     `depth_range_m`: (near, far), 0.5 % of the span outside what the datasets hold.
 
-    Raises InputError for what is no dataset, no episodes beside those held out, episodes too
-    short, datasets that do not fit each other, weights that do not fit, and depth that is not
-    finite.
+    Raises InputError for what is no dataset, an unfinished one, no episodes beside those held out,
+    episodes too short, datasets that do not fit each other, weights that do not fit, and depth
+    that is not finite.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class ClipDataset:
         if weights is not None:
             weights = check_weights(weights, len(each))
         self.datasets = [Dataset(path) for path in each]
+        for dataset in self.datasets:
+            dataset.check_finished()
         self.frames, self.seed, self.held_out = frames, seed, held_out
         self._ends = [_window_ends(data, frames, held_out) for data in self.datasets]
         self.weights = weights or tuple(float(ends[-1]) for ends in self._ends)

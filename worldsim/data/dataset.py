@@ -115,6 +115,17 @@ class Dataset:
         part = file.part(start, stop, ("frames", "depth_m", "actions"))
         return part["frames"], part["depth_m"], part["actions"]
 
+    def check_finished(self) -> None:
+        """Raises InputError, which says how to finish it, where the recording is unfinished."""
+        if self.unfinished:
+            command = self.meta.get("command", "worldsim simulate, as before")
+            raise InputError(
+                f"{self.path} is unfinished ({len(self)} episodes so far); finish it first: "
+                f"{command} --out {self.path}, with the same --episodes if it had any"
+            )
+        if not self.entries:
+            raise InputError(f"{self.path} has no episodes; record some")
+
     @property
     def frames(self) -> int:
         """Number of frames in all episodes: each has one more than it has steps."""
