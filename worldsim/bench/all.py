@@ -167,7 +167,7 @@ def _training(
     """One training step in this process, and the FLOP it takes a frame."""
     settings, device = recipe.settings, model.device
     student = WorldModel.from_config(model.config).to(device)
-    optimiser = Optimiser(student, settings)
+    optimiser = Optimiser(student, settings, precision)
     frames = _values(model, episode)[:, : settings.clip_frames].expand(CLIPS, -1, -1, -1, -1)
     actions = torch.from_numpy(episode.actions[: settings.clip_frames - 1])
     clip = Clip(frames.cpu(), actions.expand(CLIPS, -1, -1))

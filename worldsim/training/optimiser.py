@@ -7,27 +7,23 @@ from typing import Any
 import torch
 
 from worldsim.models.dit import WorldModel
+from worldsim.training.muon import Muon
 from worldsim.training.settings import Settings
 
 
 class Optimiser:
     """Two optimisers that step together.
 
-    Muon: Jordan et al. 2024, learning rates matched to AdamW's as in Moonlight (Liu et al. 2025).
+    `precision` is that of Muon's matrix products.
     """
 
-    def __init__(self, model: WorldModel, settings: Settings) -> None:
+    def __init__(self, model: WorldModel, settings: Settings, precision: torch.dtype) -> None:
         self.settings = settings
         named = list(model.named_parameters())
         matrices = [p for name, p in named if name.startswith("blocks.") and p.ndim == 2]
         chosen = {id(p) for p in matrices}
         others = [p for _, p in named if id(p) not in chosen]
-        self.muon = torch.optim.Muon(
-            matrices,
-            lr=settings.muon_rate,
-            weight_decay=settings.weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        )
+        self.muon = Muon(matrices, settings.muon_rate, settings.weight_decay, precision)
         self.adamw = torch.optim.AdamW(
             others, lr=settings.adamw_rate, betas=(0.9, 0.95), weight_decay=0.0
         )

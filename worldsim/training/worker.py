@@ -59,12 +59,12 @@ class Worker:
         self.passes = 0  # over one batch, in units of a forward pass
         torch.manual_seed(job.seed)
         self.model = build(job.recipe, self.clips).to(self.device).train()
-        self.optimiser = Optimiser(self.model, self.settings)
         self.average = EMAModel(
             self.model.parameters(), decay=self.settings.ema_decay, foreach=True
         )
         state = load_state(job.out) if job.resume else None
         self.precision = getattr(torch, state["precision"]) if state else self._agree(job.precision)
+        self.optimiser = Optimiser(self.model, self.settings, self.precision)
         if state:
             self.restore(state)
         size = self.settings.clips_per_worker
