@@ -6,12 +6,10 @@ from typing import Any
 
 from worldsim.render import bounds, raster, shading
 from worldsim.render.compiled import digest, entry, kernel
-from worldsim.render.pixels import TILE, paint, smooth
+from worldsim.render.pixels import TIE, TILE, paint, smooth
 from worldsim.render.solids import MESH
 
 Array = Any  # of numba's; its types are the layout's
-
-_TIE = 1.0 + 2e-6  # surfaces that meet: the later body's, not now one's and now the other's
 
 
 @kernel
@@ -55,7 +53,7 @@ def _see(body: Array, number: int, view: Array, ids: Array, depth: Array) -> Non
     for y in range(body.rect1, body.rect3):
         for x in range(body.rect0, body.rect2):
             found = shading.reach(body, x + u, y + v)
-            if view.near < found and found < view.far and found < _TIE * depth[y, x]:
+            if view.near < found and found < view.far and found < TIE * depth[y, x]:
                 depth[y, x] = found
                 ids[y, x] = number + 1
 

@@ -19,6 +19,7 @@ Array = Any  # of numba's; its types are the layout's
 
 TILE = 8  # px
 CHANGED = 2  # a touched pixel (1) that shows something else than what rests there
+TIE = 1.0 + 2e-6  # surfaces that meet are the later body's, not now one's and now the other's
 KEY_FREE = 32  # a key modulo this is how many directions to the light are free
 
 
@@ -82,18 +83,21 @@ def _put(rgb: Array, y: int, x: int, red: float, green: float, blue: float) -> N
 
 @kernel
 def _around(ids: Array, x: int, y: int, near: Array) -> int:
-    """How many bodies are seen in a pixel and the eight round it; `near` gets their numbers."""
+    """How many bodies are seen in a pixel and the eight round it; `near` gets them, in order."""
     height, width = ids.shape
     count = 0
     for j in range(max(y - 1, 0), min(y + 2, height)):
         for i in range(max(x - 1, 0), min(x + 2, width)):
             number = int(ids[j, i]) - 1
-            known = number < 0
-            for c in range(count):
-                known |= near[c] == number
-            if not known:
-                near[count] = number
-                count += 1
+            at = count
+            while at > 0 and near[at - 1] > number:
+                at -= 1
+            if number < 0 or (at > 0 and near[at - 1] == number):
+                continue
+            for k in range(count, at, -1):
+                near[k] = near[k - 1]
+            near[at] = number
+            count += 1
     return count
 
 
@@ -114,7 +118,7 @@ def sampled(
             other = bodies[near[c]]
             if other.kind != MESH:
                 found = shading.reach(other, u, v)
-                if view.near < found and found < nearest:
+                if view.near < found and found < view.far and found < TIE * nearest:
                     nearest, number = found, near[c]
         if meshes and nearness[k, y, x] * nearest > 1.0:
             nearest, number = 1.0 / nearness[k, y, x], int(owner[k, y, x])

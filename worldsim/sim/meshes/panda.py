@@ -17,7 +17,7 @@ from worldsim.sim.mesh import Mesh
 from worldsim.sim.shapes import Surface, surface_of
 
 MOST_FACES = {"fine": 1600, "coarse": 400}
-"""Faces of a link; the coarse outline moves by less than a pixel of a small image."""
+"""Faces of a link; coarse is for images of less than 128 px, where a pixel is 8 mm wide."""
 
 
 def simplified(path: Path, most_faces: int) -> Surface:
