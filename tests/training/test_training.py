@@ -160,7 +160,8 @@ def test_a_mix_is_trained_on_and_its_digests_are_kept(data: Path, tmp_path: Path
     described = json.loads((out / "run.json").read_text())
     assert described["data"] == [Dataset(data).digest, Dataset(other).digest]
     assert described["weights"] == [2, 1]
-    splits = [load_episode(path).scene.split for path in sorted((out / "starts").glob("*.safetensors"))]
+    starts = sorted((out / "starts").glob("*.safetensors"))
+    splits = [load_episode(path).scene.split for path in starts]
     assert splits == ["id", "ood"]
     for path in (data, other):
         with pytest.raises(InputError, match="was trained on"):
