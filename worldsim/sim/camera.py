@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError
-from worldsim.sim.checks import check_above_zero, check_numbers
+from worldsim.sim.checks import as_tuples, check_above_zero, check_numbers
 
 Float = NDArray[np.float64]
 
@@ -111,8 +111,4 @@ class Camera:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Camera:
-        arguments: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**arguments)
+        return cls(**as_tuples(values))

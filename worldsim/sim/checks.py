@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, isfinite
+from typing import Any
 
 from worldsim.errors import InputError
 
@@ -27,3 +28,8 @@ def check_above_zero(what: str, values: Sequence[float], count: int) -> None:
     check_numbers(what, values, count)
     if min(values) <= 0.0:
         raise InputError(f"{what} must be above 0, got {values}")
+
+
+def as_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """A value's fields from JSON, which has lists where they are tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

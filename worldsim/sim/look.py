@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from worldsim.errors import InputError, unknown
-from worldsim.sim.checks import check_numbers
+from worldsim.sim.checks import as_tuples, check_numbers
 
 Renderer = Literal["worldsim", "tiny"]
 Shadows = Literal["none", "hard", "soft"]
@@ -68,11 +68,7 @@ class Look:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Look:
         """The inverse of `to_dict`, also of its JSON."""
-        arguments: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**arguments)
+        return cls(**as_tuples(values))
 
 
 LOOKS: dict[str, Look] = {

@@ -11,7 +11,7 @@ from worldsim.actions import ActionSpec
 from worldsim.errors import InputError, unknown
 from worldsim.sim.actuators import Actuator, Planar, actuator_from_dict
 from worldsim.sim.camera import Camera
-from worldsim.sim.checks import check_above_zero, check_numbers
+from worldsim.sim.checks import as_tuples, check_above_zero, check_numbers
 from worldsim.sim.look import LOOKS, Look
 from worldsim.sim.mesh import Mesh
 
@@ -238,7 +238,7 @@ class Scene:
         values["bodies"] = tuple(_body(body) for body in values["bodies"])
         values["camera"] = Camera.from_dict(values["camera"])
         values["action_spec"] = ActionSpec.from_dict(values["action_spec"])
-        values["light"] = Light(**_tuples(values["light"]))
+        values["light"] = Light(**as_tuples(values["light"]))
         # Scenes had no look when TinyRenderer drew all of them.
         values["look"] = Look.from_dict(values.get("look", LOOKS["tiny"].to_dict()))
         values["actuator"] = actuator_from_dict(values["actuator"])
@@ -257,8 +257,4 @@ class Scene:
 
 def _body(values: dict[str, Any]) -> Body:
     mesh = values.get("mesh")
-    return Body(**{**_tuples(values), "mesh": None if mesh is None else Mesh.from_dict(mesh)})
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return Body(**{**as_tuples(values), "mesh": None if mesh is None else Mesh.from_dict(mesh)})

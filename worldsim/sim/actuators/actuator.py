@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError, unknown
+from worldsim.sim.checks import as_tuples
 
 if TYPE_CHECKING:
     from worldsim.sim.camera import Camera
@@ -74,9 +75,7 @@ class Actuator:
 
 def actuator_from_dict(values: dict[str, Any]) -> Actuator:
     """The inverse of `to_dict`. Raises InputError on an unknown kind."""
-    arguments: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
+    arguments = as_tuples(values)
     kind = str(arguments.pop("kind", "planar"))
     if kind not in ACTUATORS:
         raise unknown("actuator", kind, ACTUATORS)
