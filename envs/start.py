@@ -14,7 +14,7 @@ from worldsim import checkpoints
 from worldsim.data.store import load_episode
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.perception import read
+from worldsim.eval.reading.perception import read
 from worldsim.sim.scene import Scene
 
 FROM_EPISODE = ("episode", "start_frames")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from worldsim import checkpoints
 from worldsim.errors import InputError
-from worldsim.eval.perception import read
+from worldsim.eval.reading.perception import read
 from worldsim.frames import from_model, to_model
 from worldsim.models.load import load
 from worldsim.models.stepper import Snapshot, Stepper
@@ -48,7 +48,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
     Observation, action, reward, end and info have the spaces, keys, shapes and dtypes documented at
     `SimulatorEnv`. The model draws RGB and depth; everything else is read off these frames by
-    `worldsim.eval.perception`, and the reward is the same task function on those positions:
+    `worldsim.eval.reading.perception`, and the reward is the same task function on those positions:
 
     - `position_m` is what was found in the frame. A body not found keeps its last known position
       and its `body_found` is False. Static bodies and the goal stay where the scene has them.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.eval.reading.perception import read
 
 from .case import Case
-from .perception import read
 
 Float = NDArray[np.float64]
 

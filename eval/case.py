@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-
-from .perception import read
-from .position import Truth, truth_of
+from worldsim.eval.checks.position import Truth, truth_of
+from worldsim.eval.reading.perception import read
 
 Float = NDArray[np.float64]
 

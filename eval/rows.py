@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.checks.horizon import TOLERANCE_DIAMETERS, first_failure, median_step, survival
+from worldsim.eval.checks.motion import MOVED_M, passes, path_ratio
+from worldsim.eval.checks.permanence import all_found
+from worldsim.eval.checks.position import Errors, errors
+from worldsim.eval.reference.pixels import one_step_errors, psnr_db
+
 from .case import Case
-from .horizon import TOLERANCE_DIAMETERS, first_failure, median_step, survival
-from .motion import MOVED_M, passes, path_ratio
-from .permanence import all_found
-from .pixels import one_step_errors, psnr_db
-from .position import Errors, errors
 from .score import BodyScores, Row, Score
 from .statistics import per_step, ratio, ratio_of_means, summary
 

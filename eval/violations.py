@@ -7,11 +7,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.checks.horizon import FRAMES_IN_A_ROW, TOLERANCE_DIAMETERS, first_failure
+from worldsim.eval.checks.motion import passes, path_ratio
+from worldsim.eval.checks.permanence import lost_from
+from worldsim.eval.checks.position import Errors
+
 from .case import Case
-from .horizon import FRAMES_IN_A_ROW, TOLERANCE_DIAMETERS, first_failure
-from .motion import passes, path_ratio
-from .permanence import lost_from
-from .position import Errors
 
 Float = NDArray[np.float64]
 

@@ -72,7 +72,7 @@ def test_all_but_the_simulator_imports_on_a_machine_without_pybullet() -> None:
         "worldsim.data.redraw",
         "worldsim.data.simulate",
         "worldsim.envs.world_model_env",
-        "worldsim.eval.report",
+        "worldsim.eval.page.report",
         "worldsim.eval.suite",
         "worldsim.judge",
         "worldsim.models.stepper",

@@ -15,7 +15,7 @@ from worldsim.agents.rollout import rollout
 from worldsim.envs.start import load_starts
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.report import write_report
+from worldsim.eval.page.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
 from worldsim.judge import Env, dream, dreamer

@@ -17,7 +17,7 @@ from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout, solved
 from worldsim.agents.scripted import SCRIPTED
 from worldsim.episode import BodyStates, Episode
-from worldsim.eval.video import Image, enlarged, write, write_image
+from worldsim.eval.page.video import Image, enlarged, write, write_image
 from worldsim.render import draw_states
 from worldsim.sim.look import LOOKS
 from worldsim.sim.scenarios import SCENARIOS, Scenario, find_scenario

@@ -19,7 +19,7 @@ from worldsim.data.dataset import Dataset
 from worldsim.episode import BodyStates, Contacts, Episode
 from worldsim.errors import InputError
 from worldsim.eval.baselines import Library
-from worldsim.eval.report import write_report
+from worldsim.eval.page.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
 from worldsim.sim.scenarios import find_scenario

@@ -59,7 +59,7 @@ def simulate(
     """
     from worldsim.agents.collect import Collector, Replacement
     from worldsim.data.simulate import simulate as record
-    from worldsim.eval.video import FILMED, film_of
+    from worldsim.eval.page.video import FILMED, film_of
     from worldsim.sim.bullet import load_bullet
 
     arguments.positive(episodes=episodes, workers=workers, steps=steps)
@@ -112,7 +112,7 @@ def render(
     from worldsim.data.dataset import Dataset
     from worldsim.data.redraw import Orbit, Redrawn
     from worldsim.data.simulate import simulate as record
-    from worldsim.eval.video import FILMED, film_of
+    from worldsim.eval.page.video import FILMED, film_of
     from worldsim.sim.look import find_look
 
     arguments.positive(workers=workers)

@@ -19,7 +19,7 @@ from worldsim.data.store import SUFFIX, save_episode
 from worldsim.envs import env_ids
 from worldsim.episode import Episode
 from worldsim.errors import InputError, unknown
-from worldsim.eval.video import FILMED, film_of
+from worldsim.eval.page.video import FILMED, film_of
 from worldsim.sim.scenarios import after_import
 
 SCHEMA = 1

@@ -11,8 +11,8 @@ import pytest
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.perception import read
-from worldsim.eval.position import shown, split
+from worldsim.eval.checks.position import shown, split
+from worldsim.eval.reading.perception import read
 
 BODIES = ("pusher", "sphere", "box")
 

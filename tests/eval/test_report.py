@@ -13,11 +13,17 @@ import pytest
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.charts import position_chart
-from worldsim.eval.report import write_report
+from worldsim.eval.page.charts import position_chart
+from worldsim.eval.page.report import write_report
+from worldsim.eval.page.video import (
+    HOLD_FRAMES,
+    contact_sheet,
+    error_image,
+    side_by_side,
+    write_video,
+)
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
-from worldsim.eval.video import HOLD_FRAMES, contact_sheet, error_image, side_by_side, write_video
 
 
 def frames_of(path: Path) -> list[np.ndarray]:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from worldsim.eval.horizon import first_failure, median_step, survival
-from worldsim.eval.motion import passes, path_length_m, path_ratio
-from worldsim.eval.pixels import BEST_DB, one_step_errors, psnr_db
-from worldsim.eval.position import Truth, diagonal_m, errors, split
+from worldsim.eval.checks.horizon import first_failure, median_step, survival
+from worldsim.eval.checks.motion import passes, path_length_m, path_ratio
+from worldsim.eval.checks.position import Truth, diagonal_m, errors, split
+from worldsim.eval.reference.pixels import BEST_DB, one_step_errors, psnr_db
 from worldsim.eval.statistics import interval, ratio, summary
 from worldsim.sim.camera import Camera
 from worldsim.sim.scenarios import make_scene

@@ -25,7 +25,7 @@ from worldsim import checkpoints
 from worldsim.agents.collect import Collector
 from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
-from worldsim.eval.perception import read
+from worldsim.eval.reading.perception import read
 from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
 from worldsim.models.load import load

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.episode import Episode
+from worldsim.eval.reading.outline import background
+from worldsim.eval.reading.perception import Reading
 from worldsim.sim.camera import Camera
 from worldsim.sim.scene import Scene
-
-from .outline import background
-from .perception import Reading
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
