@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worldsim.episode import Episode
 from worldsim.eval.reading.outline import background
-from worldsim.eval.reading.perception import Reading
+from worldsim.eval.reading.reading import Reading
 from worldsim.sim.camera import Camera
 from worldsim.sim.scene import Scene
 

@@ -16,6 +16,7 @@ from worldsim.sim.scene import Body, Scene
 from .fit import Fit, fit_body
 from .outline import background
 from .palette import Palette
+from .reading import Reading
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -31,21 +32,6 @@ INSIDE_SHARE = 0.6
 CANDIDATES = 2
 _SQUARE = np.ones((2, 2), np.uint8)
 _ROUND = np.ones((3, 3), np.uint8)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read off T+1 frames of a scene of N bodies.
-
-    `position_m` is NaN where a body was not found. Static bodies rest where the scene has them
-    and count as found. `segmentation` is body index + 1, as in Episode. `visible_share` is the
-    share of a body's whole outline that shows its colour, 0 where it was not found.
-    """
-
-    position_m: Float  # (T+1, N, 3)
-    found: Bool  # (T+1, N)
-    segmentation: NDArray[np.uint8]  # (T+1, H, W)
-    visible_share: Float  # (T+1, N)
 
 
 def read(frames: NDArray[np.uint8], depth_m: NDArray[np.floating], scene: Scene) -> Reading:
@@ -67,11 +53,19 @@ def read(frames: NDArray[np.uint8], depth_m: NDArray[np.floating], scene: Scene)
     positions, shares, segmentations = zip(*rows, strict=True) if rows else ((), (), ())
     count = len(scene.bodies)
     position_m = np.array(positions, float).reshape(-1, count, 3)
+    shape = (len(frames), count)
     return Reading(
-        position_m,
-        ~np.isnan(position_m).any(-1),
-        np.array(segmentations, np.uint8).reshape(-1, *size),
-        np.array(shares, float).reshape(-1, count),
+        position_m=position_m,
+        covariance_m2=np.full((*shape, 3, 3), np.nan),
+        orientation_xyzw=np.full((*shape, 4), np.nan),
+        found=~np.isnan(position_m).any(-1),
+        hidden=np.zeros(shape, bool),
+        segmentation=np.array(segmentations, np.uint8).reshape(-1, *size),
+        visible_share=np.array(shares, float).reshape(-1, count),
+        overlap=np.full(shape, np.nan),
+        scale=np.full(shape, np.nan),
+        color_ratio=np.full((*shape, 3), np.nan),
+        extra=np.zeros(shape, np.int64),
     )
 
 
