@@ -26,11 +26,15 @@ _CLOSED = 1.5  # a gap of this many first steps of free fall is closed: less, an
 
 @dataclass
 class World:
-    """What an actuator builds with. `bullet` is the pybullet module, `client` its world."""
+    """What an actuator builds with. `bullet` is the pybullet module, `client` its world.
+
+    Where it is not `seen`, what only TinyRenderer sees may be left out.
+    """
 
     bullet: Any
     client: int
     scene: Scene
+    seen: bool = True
 
     def shapes(self, body: Body) -> tuple[int, int]:
         """PyBullet's collision and visual shape of a body; see create_shapes."""

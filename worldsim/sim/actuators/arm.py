@@ -123,14 +123,21 @@ class _Panda(Drive):
 
     def _load(self) -> int:
         """The robot in its own meshes, in the materials and plain colours of the scene's bodies."""
+        seen, unseen = self._world.seen, self._bullet.URDF_IGNORE_VISUAL_SHAPES
         self._keep_files(True)  # 0.1 s instead of 0.3 s, from a process's second reset on
         identifier: int = self._bullet.loadURDF(
-            str(data_path() / URDF), *self._base, useFixedBase=1, physicsClientId=self._client
+            str(data_path() / URDF),
+            *self._base,
+            useFixedBase=1,
+            flags=0 if seen else unseen,
+            physicsClientId=self._client,
         )
         self._keep_files(False)
         for link in LINKS:
             body = self._world.scene.body(link.name)
             self._world.set_material(identifier, link.number, body)
+            if not seen:
+                continue
             self._bullet.changeVisualShape(
                 identifier,
                 link.number,
