@@ -1,5 +1,5 @@
-"""Triangle meshes by z-buffer: once from the camera, for all samples of a pixel, and once from
-the light, for the shadow that the mesh throws."""
+"""Triangle meshes by z-buffer: from the camera, once for a pixel's first sample and once for the
+others where they are needed, and from the light, for the shadow that the mesh throws."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ Array = Any  # of numba's; its types are the layout's
 
 @kernel
 def clear(rect: Array, nearness: Array) -> None:
-    """Empty the z-buffers (S, H, W) within a body's rectangle."""
-    for k in range(nearness.shape[0]):
-        for y in range(rect[1], rect[3]):
-            for x in range(rect[0], rect[2]):
-                nearness[k, y, x] = 0.0
+    """Empty the first of the z-buffers (S, H, W) within a body's rectangle."""
+    for y in range(rect[1], rect[3]):
+        for x in range(rect[0], rect[2]):
+            nearness[0, y, x] = 0.0
 
 
 @kernel
@@ -27,7 +26,7 @@ def draw_mesh(
     bodies: Array, number: int, view: Array, points: Array, faces: Array, first: int, base: int,
     corners: Array, nearness: Array, owner: Array, triangle: Array,
 ) -> None:  # fmt: skip
-    """Enter a body's triangles into the z-buffers (S, H, W) of 1 / depth.
+    """Enter a body's triangles into the first of the z-buffers (S, H, W) of 1 / depth.
 
     Both sides are drawn: meshes may have gaps, through which the far side is seen.
 
@@ -36,7 +35,7 @@ def draw_mesh(
     """
     body = bodies[number]
     _project(body, view, points, corners)
-    samples = 1 if view.samples == 1 else 1 + view.samples
+    u0, v0 = view.offsets[0, 0], view.offsets[0, 1]
     mine = np.int32(number)
     rect0, rect1, rect2, rect3 = body.rect0, body.rect1, body.rect2, body.rect3
     for f in range(len(faces)):
@@ -55,26 +54,79 @@ def draw_mesh(
         # Barycentric weights of b and c are planes over the image, and so is 1 / depth.
         bx, by = (yc - ya) * scale, (xa - xc) * scale
         cx, cy = (ya - yb) * scale, (xb - xa) * scale
-        for k in range(samples):
-            u0, v0 = view.offsets[k, 0], view.offsets[k, 1]
-            x0, x1 = max(int(ceil(left - u0)), rect0), min(int(floor(right - u0)) + 1, rect2)
-            y0, y1 = max(int(ceil(top - v0)), rect1), min(int(floor(bottom - v0)) + 1, rect3)
-            for y in range(y0, y1):
-                v = y + v0 - ya
-                row_b, row_c = v * by, v * cy
-                for x in range(x0, x1):
-                    u = x + u0 - xa
-                    share_b = u * bx + row_b
-                    share_c = u * cx + row_c
+        x0, x1 = max(int(ceil(left - u0)), rect0), min(int(floor(right - u0)) + 1, rect2)
+        y0, y1 = max(int(ceil(top - v0)), rect1), min(int(floor(bottom - v0)) + 1, rect3)
+        for y in range(y0, y1):
+            v = y + v0 - ya
+            row_b, row_c = v * by, v * cy
+            for x in range(x0, x1):
+                u = x + u0 - xa
+                share_b = u * bx + row_b
+                share_c = u * cx + row_c
+                share_a = 1.0 - share_b - share_c
+                near = share_a * wa + share_b * wb + share_c * wc
+                inside = (share_a >= 0.0) & (share_b >= 0.0) & (share_c >= 0.0)
+                # Selected without a branch, which would be guessed wrong half the time.
+                known, whose, which = nearness[0, y, x], owner[0, y, x], triangle[0, y, x]
+                closer = inside & (near > known)
+                nearness[0, y, x] = near if closer else known
+                owner[0, y, x] = mine if closer else whose
+                triangle[0, y, x] = this if closer else which
+
+
+@kernel
+def draw_samples(
+    bodies: Array, number: int, view: Array, points: Array, faces: Array, first: int, base: int,
+    corners: Array, nearness: Array, owner: Array, triangle: Array, wanted: Array,
+) -> None:  # fmt: skip
+    """As `draw_mesh`, into the other z-buffers, in the pixels that are `wanted` (H, W)."""
+    body = bodies[number]
+    if not _any(body.rect, wanted):
+        return
+    _project(body, view, points, corners)
+    rect0, rect1, rect2, rect3 = body.rect0, body.rect1, body.rect2, body.rect3
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0] - base, faces[f, 1] - base, faces[f, 2] - base
+        xa, ya, wa = corners[a, 0], corners[a, 1], corners[a, 2]
+        xb, yb, wb = corners[b, 0], corners[b, 1], corners[b, 2]
+        xc, yc, wc = corners[c, 0], corners[c, 1], corners[c, 2]
+        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+        if area == 0.0 or wa <= 0.0 or wb <= 0.0 or wc <= 0.0:
+            continue
+        left, right = min(xa, xb, xc), max(xa, xb, xc)
+        top, bottom = min(ya, yb, yc), max(ya, yb, yc)
+        if left >= rect2 or top >= rect3 or right <= rect0 or bottom <= rect1:
+            continue
+        scale = 1.0 / area
+        bx, by = (yc - ya) * scale, (xa - xc) * scale
+        cx, cy = (ya - yb) * scale, (xb - xa) * scale
+        for y in range(max(int(floor(top)), rect1), min(int(floor(bottom)) + 1, rect3)):
+            for x in range(max(int(floor(left)), rect0), min(int(floor(right)) + 1, rect2)):
+                if wanted[y, x] == 0:
+                    continue
+                for k in range(1, 1 + view.samples):
+                    u0, v0 = view.offsets[k, 0], view.offsets[k, 1]
+                    if left - u0 > x or x > right - u0 or top - v0 > y or y > bottom - v0:
+                        continue
+                    u, v = x + u0 - xa, y + v0 - ya
+                    share_b = u * bx + v * by
+                    share_c = u * cx + v * cy
                     share_a = 1.0 - share_b - share_c
                     near = share_a * wa + share_b * wb + share_c * wc
                     inside = (share_a >= 0.0) & (share_b >= 0.0) & (share_c >= 0.0)
-                    # Selected without a branch, which would be guessed wrong half the time.
-                    known, whose, which = nearness[k, y, x], owner[k, y, x], triangle[k, y, x]
-                    closer = inside & (near > known)
-                    nearness[k, y, x] = near if closer else known
-                    owner[k, y, x] = mine if closer else whose
-                    triangle[k, y, x] = this if closer else which
+                    if inside & (near > nearness[k, y, x]):
+                        nearness[k, y, x] = near
+                        owner[k, y, x] = number
+                        triangle[k, y, x] = first + f
+
+
+@kernel
+def _any(rect: Array, wanted: Array) -> bool:
+    for y in range(rect[1], rect[3]):
+        for x in range(rect[0], rect[2]):
+            if wanted[y, x] != 0:
+                return True
+    return False
 
 
 @kernel

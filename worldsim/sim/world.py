@@ -152,7 +152,7 @@ class World:
             physicsClientId=self.client,
         )
 
-    def push(self, identifier: int, force_n: Float) -> None:
+    def push(self, identifier: int, force_n: Sequence[float]) -> None:
         """Apply a force through the centre of a body during the next physics step."""
         position_m, _ = self.bullet.getBasePositionAndOrientation(
             identifier, physicsClientId=self.client
@@ -160,7 +160,7 @@ class World:
         self.bullet.applyExternalForce(
             identifier,
             -1,
-            force_n.tolist(),
+            force_n,
             position_m,
             self.bullet.WORLD_FRAME,
             physicsClientId=self.client,
