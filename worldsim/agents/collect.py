@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -202,6 +203,12 @@ def _left(wanted: tuple[Scenario, dict[str, Any]]) -> gymnasium.Env[Any, Any] | 
     while len(_LEFT) > _MOST_LEFT:
         _LEFT.pop(0)[1].close()
     return found
+
+
+@atexit.register
+def _close_left() -> None:
+    while _LEFT:
+        _LEFT.pop()[1].close()
 
 
 def _recorded_mesh(folder: Path, scenario: str, facts: dict[str, Any] | None) -> Replacement | None:
