@@ -162,7 +162,7 @@ class Collector:
         One takes up to 10 ms to make, and an arm loads faster where it was loaded before.
         """
         scenario = find_scenario(self.scenario)
-        settings = {
+        settings: dict[str, Any] = {
             "max_episode_steps": self.steps,
             "size_px": self.size_px,
             "split": self.split,
