@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -10,6 +11,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Before numpy and torch are loaded, and for the processes that tests start: two workers with
     # two threads each spend a third of two cores on waiting for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what ends in & deaf to Ctrl-C, and the processes that tests start inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = (
     "training/test_training.py",
