@@ -167,4 +167,4 @@ def surface_scale(kind: int, half: Array, place: Array, turn: Array, points: Arr
             turn, points[i, 0] - place[0], points[i, 1] - place[1], points[i, 2] - place[2]
         )
         gaps[i] = abs(distance(kind, half, x, y, z))
-    return max(4 * np.median(gaps), least)
+    return max(1.5 * np.median(gaps), least)
