@@ -65,7 +65,7 @@ def judge(
     )
     write_report(report, out, generated, references)
     print(report.table())
-    print(*report.checks, sep="\n")
+    print(*report.limits, sep="\n")
     print(f"{out}/report.json, {out}/report.html")
     return report
 

@@ -12,9 +12,10 @@ import jinja2
 from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.score import Report, Score, horizon_text
+from worldsim.eval.score import Report, Score
 
 from .charts import legend, position_chart
+from .table import horizon_text
 from .video import contact_sheet, side_by_side, write_image, write_video
 
 FILMED = 3
