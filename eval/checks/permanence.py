@@ -55,7 +55,12 @@ def permanence(evidence: Evidence) -> tuple[Measure, ...]:
             worst=0.0,
         ),
         Measure(
-            "duplicates", float(extra.sum(-1).mean()), "bodies", float(extra.sum()), measurable
+            "duplicates",
+            float(extra.sum(-1).mean()),
+            "bodies",
+            float(extra.sum()),
+            measurable,
+            worst=float(len(moving)),
         ),
         *_emergence(emergences(evidence), measurable),
     )

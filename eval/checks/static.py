@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .measure import NAN, Measure
+from .measure import INF, NAN, Measure
 from .position import judged
 from .series import largest_pair, mean
 from .still import colour_change, depth_change, still_pixels, uncovered
@@ -62,9 +62,10 @@ def static(evidence: Evidence) -> tuple[Measure, ...]:
         _excess(made.depth_m, true.depth_m),
         max(0.0, float(made.largest_px.max() - true.largest_px.max())) / body_px,
     )
+    worsts = (1.0, INF, float(len(evidence.truth.bodies)))
     return tuple(
-        Measure(name, value, unit, alarm, made.measurable)
-        for (name, unit), value, alarm in zip(names, values, alarms, strict=True)
+        Measure(name, value, unit, alarm, made.measurable, worst=worst)
+        for (name, unit), value, alarm, worst in zip(names, values, alarms, worsts, strict=True)
     )
 
 
