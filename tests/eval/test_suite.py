@@ -171,6 +171,7 @@ def test_one_bad_clip_is_reported_and_counted(
     assert found.n == 3 and found.value == pytest.approx(2 / 3)
     assert found.measurable == pytest.approx(2 / 3)
     assert report.rows["model"].checks["position"]["position error"].n == 3
+    assert report.rows["model"].checks["permanence"]["identity kept"].n == 3
     still = report.rows["model"].checks["static"]["still pixels changed"]
     assert still.n == 3 and still.value == pytest.approx(1 / 3)
     assert report.rows["model"].bodies["box"].lost[8].value == pytest.approx(1 / 3)
