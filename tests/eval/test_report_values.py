@@ -34,7 +34,8 @@ def small_report() -> Report:
     steps = {1: error, 2: replace(error, value=NAN)}
     scores = BodyScores(error, steps, steps, steps, steps, steps, steps, steps, steps, valid, none)
     found = Score("bodies found", 1.0, "share", 6, 1.0, None, 1.0, (), 0.98)
-    row = Row("model", {"ball": scores}, {"permanence": {"bodies found": found}}, valid, none)
+    checks = {"permanence": {"bodies found": found}}
+    row = Row("model", {"ball": scores}, valid, none, checks=checks)
     mean = Row("mean frame", psnr={1: Score("PSNR", 20.5, "dB", 6)}, one_step_ratio=none)
     return Report(
         scenario="push",
