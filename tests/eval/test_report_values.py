@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldsim.errors import InputError
+from worldsim.eval.page.table import ends, number
 from worldsim.eval.page.values import built, plain
 from worldsim.eval.score import (
     BodyScores,
@@ -74,6 +75,8 @@ def test_values_come_back_with_their_types() -> None:
 
 def test_table_shows_checks_and_what_could_not_be_read() -> None:
     lines = small_report().table().splitlines()
+    assert number(small_report().rows["model"].valid_horizon) == ">2"
+    assert ends(Score("valid", 1.0, "s", 6, None, (0.1, INF), 0.19, (1.0, 0.9))) == ("0.1", ">0.2")
     for text in ("permanence", "measurable", "98%", "model, episode 2: no depth", "bodies"):
         assert any(text in line for line in lines), text
     assert all(len(line) <= 100 for line in lines)
