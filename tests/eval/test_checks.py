@@ -330,9 +330,9 @@ def test_what_a_body_has_covered_must_come_out_as_it_was() -> None:
     evidence = clean()
     segmentation = evidence.reference.segmentation
     assert segmentation is not None
-    assert (segmentation[3:14, 33, 20] == SPHERE + 1).any()  # it passes here, and has left then
+    assert (segmentation[8:14, 33, 23] == SPHERE + 1).any()  # it passes here, and has left then
     frames = evidence.generated.frames.copy()
-    frames[18:, 30:36, 18:22] = (20, 60, 200)
+    frames[20:, 30:36, 21:27] = (20, 60, 200)
     assert measured(shown(evidence, frames=frames), "static")["new objects"].alarm > 0.5
 
 
