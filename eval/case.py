@@ -43,7 +43,7 @@ class Case:
                 f"{reference.steps} steps, got {start_frames}"
             )
         start, moving = start_frames - 1, judged(reference.scene)
-        reading = read(reference.frames, reference.depth_m, reference.scene)
+        reading = _read(reference, reference)
         truth = truth_of(reference, reading)
         runs_m = None
         if rerun is not None:
@@ -99,8 +99,8 @@ class Case:
         """A generated episode read, as evidence; one that cannot be read says why."""
         try:
             cut = self.cut(generated)
-            # Bodies are looked for as the reference's scene describes them.
-            reading = read(cut.frames, cut.depth_m, self.reference.scene)
+            whole = generated.part(0, self.reference.steps)
+            reading = _read(whole, self.reference).part(self.start, self.reference.steps)
         except Exception as error:  # one bad clip must not end the run
             nothing = np.full_like(self.truth.position_m, np.nan)
             reason = f"{error}" if isinstance(error, InputError) else repr(error)
@@ -152,3 +152,14 @@ def _repeated(reading: Reading, frames: int) -> Reading:
     """One frame's reading (1, ...) as that of so many frames."""
     values = {f.name: np.repeat(getattr(reading, f.name), frames, axis=0) for f in fields(Reading)}
     return Reading(**values)
+
+
+def _read(clip: Episode, reference: Episode) -> Reading:
+    """A clip's frames read: bodies, camera and start are those of the reference."""
+    scene, states = reference.scene, reference.states
+    if states is None:
+        return read(clip.frames, clip.depth_m, scene)
+    place, turn = states.position_m, states.orientation_xyzw
+    eyes = [index for index, body in enumerate(scene.bodies) if body.role == "camera"]
+    cameras = (place[:, eyes[0]], turn[:, eyes[0]]) if eyes else None
+    return read(clip.frames, clip.depth_m, scene, cameras=cameras, start=(place[0], turn[0]))

@@ -27,9 +27,9 @@ def gather(
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Unit lines (L, 3), their cover (L,) and surface points (P, 3) of a window of the image.
 
-    `mine` (H, W) are the body's pixels and `cover` their cover, below 0 where unknown; others in which something nearer
-    than `near_m` stands (`hides` (H, W), m) are left out, and those more than MARGIN_PX from its rim.
-    No points where `depth` is 0.
+    `mine` (H, W) are the body's pixels and `cover` their cover, below 0 where unknown. Others in
+    which something nearer than `near_m` stands (`hides` (H, W), m) are left out, and those more
+    than MARGIN_PX from its rim. No points where `depth` is 0.
     """
     room = (right - left) * (bottom - top)
     lines, covers = np.empty((room, 3)), np.empty(room)
