@@ -16,6 +16,7 @@ from worldsim.sim.actuators import Drive
 from worldsim.sim.bullet import load_bullet
 from worldsim.sim.camera import Camera
 from worldsim.sim.contacts import ContactLog
+from worldsim.sim.editor import Editor
 from worldsim.sim.scene import Light, Scene
 from worldsim.sim.world import World
 
@@ -39,6 +40,7 @@ class Simulator:
         if self._client < 0:
             raise InputError("pybullet gave no more worlds; close() simulators no longer used")
         self._scene: Scene | None = None
+        self._editor: Editor | None = None
 
     @property
     def scene(self) -> Scene:
@@ -62,6 +64,7 @@ class Simulator:
         self._links = self._build(scene)
         self._contacts = ContactLog({place: index for index, place in self._links.items()})
         self._segment = _segments(self._links)
+        self._editor = None
         self._scene = scene
         self._last_camera = self.camera
 
@@ -82,6 +85,8 @@ class Simulator:
         advance, points = self._bullet.stepSimulation, self._bullet.getContactPoints
         for _ in range(scene.substeps):
             self._drive.push()
+            if self._editor is not None:
+                self._editor.push()
             advance(physicsClientId=self._client)
             self._contacts.add(points(physicsClientId=self._client))
 
@@ -99,6 +104,12 @@ class Simulator:
                     array[index] = value
         self._see(values)
         return values
+
+    def edit(self) -> Editor:
+        """Hands in this world until the next reset. An edited world takes no snapshots."""
+        if self._editor is None:
+            self._editor = Editor(self.scene, self._world, self._links)
+        return self._editor
 
     def _see(self, values: dict[str, NDArray[np.float64]]) -> None:
         """Put the pose of the camera where a body of the scene stands for it."""
@@ -151,7 +162,10 @@ class Simulator:
 
         Bullet's own saved states are not exact here: 8 of 64 continued differently, from 1e-16 up
         to centimetres, in memory or from a file. A replay is exact and takes 0.6 ms a frame.
+        Raises InputError after an edit: a replay would not repeat it.
         """
+        if self._editor is not None:
+            raise InputError("an edited world cannot be replayed; take the snapshot before edit()")
         actions = np.array(self._actions, "<f4").tobytes()
         values = {"scene": self.scene.to_dict(), "actions": b64encode(actions).decode()}
         return json.dumps(values, sort_keys=True).encode()
