@@ -34,12 +34,17 @@ class Editor:
         return link < 0 and body.role in ("free", "actuated")
 
     def place(
-        self, name: str, position_m: Sequence[float], orientation_xyzw: Sequence[float] | None = None
+        self,
+        name: str,
+        position_m: Sequence[float],
+        orientation_xyzw: Sequence[float] | None = None,
     ) -> None:
         """Put a body elsewhere at once; it keeps its velocity, and its turn where none is given."""
         identifier = self._identifier(name)
         velocity_m_s, turning_rad_s = self._world.state(identifier, -1)[2:]
-        turn = self._world.state(identifier, -1)[1] if orientation_xyzw is None else orientation_xyzw
+        turn = (
+            self._world.state(identifier, -1)[1] if orientation_xyzw is None else orientation_xyzw
+        )
         self._call("resetBasePositionAndOrientation", identifier, tuple(position_m), tuple(turn))
         self._call("resetBaseVelocity", identifier, velocity_m_s, turning_rad_s)
 

@@ -17,9 +17,9 @@ _FACTORS: Five = (1.25, 1.5, 2.0, 4.0, 8.0)
 _JUMPS: Five = (0.15, 0.3, 0.6, 1.2, 2.4)
 _LIFTS: Five = (0.1, 0.25, 0.5, 1.0, 2.0)
 _FLAT = ("drop", "collide", "topple", "occlude", "push", "orbit")
-_LYING = ("drop", "collide", "topple", "occlude", "swing", "push", "orbit", "arm")
-_ALL = (*_LYING, "throw", "ramp")
-_ACTED = ("drop", "throw", "collide", "ramp", "topple", "occlude", "swing", "push", "orbit", "arm")
+_LYING = (*_FLAT, "swing", "arm")
+_ALL = (*_FLAT, "swing", "throw", "ramp")
+_ACTED = (*_ALL, "arm")
 
 
 _KINDS = (
@@ -76,6 +76,7 @@ _KINDS = (
         ("drop", "throw"),
         picks.flight,
         engine.gravity,
+        least=1.0,
     ),
     Fault(
         "reversal",
@@ -85,6 +86,7 @@ _KINDS = (
         _ACTED,
         picks.moving(before=True),
         timing.reversal,
+        least=1.0,
     ),
     Fault(
         "energy",
@@ -94,6 +96,7 @@ _KINDS = (
         ("drop", "throw", "collide"),
         picks.impact,
         engine.energy,
+        least=1.0,
     ),
     Fault(
         "colour",
@@ -121,6 +124,7 @@ _KINDS = (
         _ACTED,
         picks.moving(before=False),
         timing.freeze,
+        least=1.0,
     ),
     Fault(
         "duplicate",
@@ -148,6 +152,7 @@ _KINDS = (
         ("throw", "ramp", "topple", "push"),
         picks.any_loose,
         engine.friction,
+        least=1.0,
     ),
     Fault(
         "mass",
@@ -155,8 +160,9 @@ _KINDS = (
         "factor",
         _FACTORS,
         ("drop", "throw", "collide", "occlude"),
-        picks.any_loose,
+        picks.driven,
         engine.mass,
+        least=1.0,
     ),
     Fault(
         "ignored",
@@ -166,6 +172,7 @@ _KINDS = (
         _ACTED,
         picks.any_onset,
         timing.ignored,
+        least=1.0,
     ),
     Fault(
         "swapped",
@@ -175,6 +182,7 @@ _KINDS = (
         _ACTED,
         picks.any_onset,
         timing.swapped,
+        least=1.0,
     ),
     Fault(
         "delayed",
@@ -184,6 +192,7 @@ _KINDS = (
         _ACTED,
         picks.any_onset,
         timing.delayed,
+        least=1.0,
     ),
     Fault(
         "force",
@@ -193,6 +202,7 @@ _KINDS = (
         (*_FLAT, "throw", "ramp", "swing"),
         picks.untouched,
         engine.force,
+        least=1.0,
     ),
 )
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _KINDS}

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from worldsim.proof.clips.film import Shot
 from worldsim.proof.faults.fault import Cue, Run, scene_with
-from worldsim.proof.film import Shot
 from worldsim.sim.scene import Body, Scene
 
 Float = NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.episode import Episode
-from worldsim.proof.faults.sight import Sight
-from worldsim.proof.film import Shot, film
+from worldsim.proof.clips.film import Shot, film
+from worldsim.proof.faults.sight import IN_VIEW_PX, Sight
 from worldsim.sim.editor import Editor
 from worldsim.sim.scene import Body, Scene
 from worldsim.sim.simulator import Simulator
@@ -18,8 +18,6 @@ from worldsim.sim.simulator import Simulator
 Vector = tuple[float, float, float]
 LEVEL = 20
 """A pixel has changed where a channel differs by more of 255 levels."""
-SHOWN_PX = 12
-"""A body is in view, and a fault shows, where it takes so many pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Run:
 
     def position_m(self, name: str) -> NDArray[np.float64]:
         """Where a body is now, (3,)."""
-        return self._simulator.state()["position_m"][self.scene.index(name)]
+        place_m: NDArray[np.float64] = self._simulator.state()["position_m"][self.scene.index(name)]
+        return place_m
 
     def each_step(self, act: Callable[[int], None]) -> None:
         """Call `act(k)` before step k after the onset, from 1 on."""
@@ -115,7 +114,8 @@ class Fault:
     """A kind of fault, at five magnitudes from subtle to gross, in `unit`.
 
     `pick(sight, rng)` finds where it would show in a true clip of one of its `scenarios`, None
-    where it would not; `plant(run, cue, magnitude)` does it, at the onset.
+    where it would not; `plant(run, cue, magnitude)` does it, at the onset. `least` is the share of
+    a body's area that the grossest must change: what moves half a diameter off changes 1.2 of it.
     """
 
     name: str
@@ -125,6 +125,7 @@ class Fault:
     scenarios: tuple[str, ...]
     pick: Pick
     plant: Plant
+    least: float = 0.5
 
     @property
     def gross(self) -> float:
@@ -147,12 +148,18 @@ def planted(
 def changed_px(one: Episode, other: Episode) -> NDArray[np.int64]:
     """How many pixels differ by more than LEVEL in a channel, at every frame, (T+1,)."""
     differ = np.abs(one.frames.astype(np.int16) - other.frames).max(-1) > LEVEL
-    return np.count_nonzero(differ, axis=(1, 2))
+    count: NDArray[np.int64] = np.count_nonzero(differ, axis=(1, 2))
+    return count
 
 
-def shows(truth: Episode, faulty: Episode) -> bool:
-    """Whether the two clips differ by as much as a small body in view, in some frame."""
-    return bool(changed_px(truth, faulty).max() >= SHOWN_PX)
+def shows(fault: Fault, sight: Sight, cue: Cue, gross: Episode) -> bool:
+    """Whether the fault at its grossest changes enough of what is seen, in some frame.
+
+    Enough is `fault.least` of the area of the body that it happens to, or of the smallest body in
+    view where it happens to none.
+    """
+    least_px = max(IN_VIEW_PX, fault.least * sight.area_px(cue.body, cue.onset))
+    return bool(changed_px(sight.truth, gross).max() >= least_px)
 
 
 def factor(magnitude: float, sign: int) -> float:

@@ -14,6 +14,8 @@ Rng = np.random.Generator
 TRIES = 12
 HARD_M_S = 0.25
 """Least change of speed of an impact that a fault begins with."""
+PULL = 0.3
+"""Least share of an action's bound that a body's mass shows under."""
 MOVED_DIAMETERS = 0.6
 """Least way of something in view for a fault of time to show."""
 _COLORS: tuple[Vector, ...] = (
@@ -120,6 +122,16 @@ def room_above(diameters: float) -> Pick:
         return sight.free(body, sight.states.position_m[onset, body] + lift_m, onset)
 
     return lambda sight, rng: drawn(sight, rng, sight.loose, lambda b, t: fits(sight, b, t))
+
+
+def driven(sight: Sight, rng: Rng) -> Cue | None:
+    """A loose body in view that the actions pull at, soon after the onset."""
+    own = [i for i in sight.loose if sight.body(i).name == sight.scene.actuator.body]
+
+    def pulled(body: int, onset: int) -> bool:
+        return bool(np.abs(sight.truth.actions[onset : onset + AFTER // 2]).max() >= PULL)
+
+    return drawn(sight, rng, own, pulled)
 
 
 def impact(sight: Sight, rng: Rng) -> Cue | None:

@@ -18,6 +18,8 @@ FIRST = 2
 AFTER = 8
 """So many frames at least follow an onset."""
 IN_VIEW_PX = 12
+"""A body is in view, and a fault shows, where it takes so many pixels."""
+CAMERA_M = 0.3
 _EDGE_PX = 5.0
 _ONE_HANDED = ("force", "launch")  # actuators whose body is its own
 
@@ -28,6 +30,7 @@ class Sight:
     def __init__(self, truth: Episode) -> None:
         if truth.states is None or truth.contacts is None or truth.segmentation is None:
             raise ValueError("what shows is decided by states, contacts and segmentation")
+        self.truth = truth
         self.scene: Scene = truth.scene
         self.steps = truth.steps
         self.states: BodyStates = truth.states
@@ -97,13 +100,27 @@ class Sight:
         return found
 
     def path_diameters(self, start: int, stop: int) -> float:
-        """The longest way, in its diameters, of a body in view between two frames."""
+        """The longest way, in its diameters, of what is in view between two frames.
+
+        A camera that moves counts as a body of CAMERA_M: all that it sees moves in the image.
+        """
         moved = np.diff(self.states.position_m[start : stop + 1], axis=0)
-        way = np.linalg.norm(moved, axis=-1).sum(0)
-        longest = [
-            way[i] / self.body(i).diameter_m for i in self.whole if self.in_view(i, start)
-        ]
-        return float(max(longest, default=0.0))
+        way_m, longest = np.linalg.norm(moved, axis=-1).sum(0), 0.0
+        for index in self.scene.moving:
+            body = self.body(index)
+            if body.role == "camera":
+                longest = max(longest, float(way_m[index]) / CAMERA_M)
+            elif body.role != "marker" and self.in_view(index, start):
+                longest = max(longest, float(way_m[index]) / body.diameter_m)
+        return longest
+
+    def area_px(self, name: str, onset: int) -> int:
+        """The most that a body shows from the onset on; of the smallest in view without a name."""
+        most = self.shown_px[onset:].max(0)
+        if name:
+            return int(most[self.scene.index(name)])
+        seen = [most[i] for i in self.whole if most[i] >= IN_VIEW_PX]
+        return int(min(seen, default=IN_VIEW_PX))
 
     def camera(self, frame: int) -> Camera:
         """Where the view was taken from."""

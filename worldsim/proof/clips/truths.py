@@ -7,7 +7,7 @@ from zlib import crc32
 
 from worldsim.agents.collect import Collector
 from worldsim.episode import Episode
-from worldsim.proof.film import film, shots_of
+from worldsim.proof.clips.film import film, shots_of
 
 SCENARIOS = (
     "drop",
