@@ -96,7 +96,7 @@ def restart(truth: Episode, millimetres: float, rng: Rng, simulator: Simulator) 
     states = type(truth.states)(*(np.stack([row[name] for row in rows]) for name in names))
     # The start frame is given: both clips share it.
     shots = [*shots_of(truth.scene, truth.states)[:1], *shots_of(truth.scene, states)[1:]]
-    return replace(film(truth, shots, "control"), segmentation=None)
+    return film(truth, shots, "control")
 
 
 def nudge(edit: Editor, spread_m: float, rng: Rng) -> None:
@@ -149,13 +149,11 @@ def through_codec(frames: Frames, quality: int) -> Frames:
 def _drawn(truth: Episode, scene: Scene) -> Episode:
     if truth.states is None:
         raise ValueError("a clip is drawn again from its states")
-    return replace(film(truth, shots_of(scene, truth.states), "control"), segmentation=None)
+    return film(truth, shots_of(scene, truth.states), "control")
 
 
 def _judged(truth: Episode, frames: Frames) -> Episode:
-    return replace(
-        truth, frames=frames, segmentation=None, states=None, contacts=None, source="control"
-    )
+    return replace(truth, frames=frames, states=None, contacts=None, source="control")
 
 
 def _bytes(values: NDArray[np.floating]) -> Frames:

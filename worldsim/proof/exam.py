@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from zlib import crc32
 
@@ -17,7 +17,7 @@ from worldsim.eval.checks.measure import Measure
 from worldsim.eval.checks.position import truth_of
 from worldsim.eval.evidence import Evidence
 from worldsim.eval.reading.perception import read
-from worldsim.proof import controls, plan
+from worldsim.proof import controls, plan, stress
 from worldsim.proof.clips.truths import SCENARIOS, Truths, number_of
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.scoring.pixels import FRAMES, SIDE_PX, thumbnail
@@ -34,15 +34,16 @@ class Job:
     """Which clip: its kind, a fault or a control or "calibration", its part and its number."""
 
     kind: str
-    part: str  # "faulty", "clean" or "calibration"
+    part: str  # "faulty", "clean", "calibration" or "stress"
     clip: int
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that the selftest keeps of a clip: alarms by "check" name, and a thumbnail's bytes.
+    """All that the selftest keeps of a clip: alarms by measure, and a thumbnail's bytes.
 
-    `magnitude` is 0 for clean clips. `number` is the true clip's; see worldsim.proof.clips.truths.
+    `magnitude` is 0 for clean clips, `published` what published scores say of stress clips.
+    `number` is the true clip's; see worldsim.proof.clips.truths.
     """
 
     job: Job
@@ -53,6 +54,7 @@ class Outcome:
     alarms: dict[str, float]
     steps: dict[str, int]
     pixels: str
+    published: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -71,25 +73,35 @@ class Outcome:
 
 def examine(truths: Truths, job: Job, judge: Judge | None = None) -> Outcome:
     """Make a job's clip, read it and measure it by all checks; `judge` replaces these."""
-    truth, clip, number, magnitude, onset = _made(truths, job)
-    measures = (judge or checks())(evidence_of(clip, truth))
+    made = _made(truths, job)
+    measures = (judge or checks())(evidence_of(made.clip, made.truth))
     return Outcome(
         job=job,
-        scenario=truth.scene.scenario,
-        number=number,
-        magnitude=magnitude,
-        onset=onset,
+        scenario=made.truth.scene.scenario,
+        number=made.number,
+        magnitude=made.magnitude,
+        onset=made.onset,
         alarms={measure.name: float(measure.alarm) for measure in measures},
         steps={m.name: m.step for m in measures if m.step is not None},
-        pixels=b64encode(thumbnail(clip).tobytes()).decode(),
+        pixels=b64encode(thumbnail(made.clip).tobytes()).decode(),
+        published=made.published,
     )
 
 
 def evidence_of(generated: Episode, reference: Episode) -> Evidence:
-    """Both clips read as one scene's; the first frame is the start frame."""
+    """Both clips read as one scene's; the first frame is the start frame.
+
+    Of the generated clip nothing but frames and depth is told.
+    """
+    generated = replace(generated, segmentation=None, states=None, contacts=None)
     floor = read(reference.frames, reference.depth_m, reference.scene)
     reading = read(generated.frames, generated.depth_m, reference.scene)
     return Evidence(generated, reference, reading, floor, truth_of(reference, floor))
+
+
+def published(made: stress.Sample) -> dict[str, float]:
+    """What Physics-IQ and PISA say of a stress clip."""
+    return {}
 
 
 def checks() -> Judge:
@@ -102,30 +114,46 @@ def checks() -> Judge:
     return judge
 
 
-def _made(truths: Truths, job: Job) -> tuple[Episode, Episode, int, float, int]:
-    """Truth, the clip that is judged, the truth's number, magnitude and onset."""
+@dataclass(frozen=True)
+class _Made:
+    truth: Episode
+    clip: Episode
+    number: int
+    magnitude: float = 0.0
+    onset: int = 0
+    published: dict[str, float] = field(default_factory=dict)
+
+
+def _made(truths: Truths, job: Job) -> _Made:
     if job.kind in FAULTS:
-        fault = FAULTS[job.kind]
-        made = plan.plan(fault, job.part, job.clip, truths, _simulator())
-        planted = job.part == plan.FAULTY
-        clip = made.faulty if planted else made.truth
-        magnitude = plan.magnitude_of(fault.magnitudes, job.clip) if planted else 0.0
-        return made.truth, clip, made.number, magnitude, made.cue.onset
+        return _planted(truths, job)
+    if job.kind in stress.ROWS:
+        made = stress.sample(job.kind, job.clip, truths, _simulator())
+        return _Made(made.truth, made.clip, made.number, published=published(made))
     rng = np.random.default_rng([truths.seed, crc32(job.kind.encode()), job.clip])
     if job.kind == CALIBRATION:
         number = number_of(SCENARIOS[job.clip % len(SCENARIOS)], CALIBRATION, job.clip)
         truth = truths(number)
         plain = job.clip // len(SCENARIOS) % DEGRADED_EVERY
-        return truth, truth if plain else controls.degraded(truth, rng), number, 0.0, 0
+        return _Made(truth, truth if plain else controls.degraded(truth, rng), number)
     control = controls.find_control(job.kind)
     scenario = control.scenarios[job.clip // len(control.magnitudes) % len(control.scenarios)]
     number = number_of(scenario, f"{job.part} {job.kind}", job.clip)
     truth = truths(number)
     if job.part == plan.CLEAN:
-        return truth, truth, number, 0.0, 0
+        return _Made(truth, truth, number)
     magnitude = plan.magnitude_of(control.magnitudes, job.clip)
-    changed = control.change(truth, magnitude, rng, _simulator())
-    return truth, changed, number, magnitude, 0
+    return _Made(truth, control.change(truth, magnitude, rng, _simulator()), number, magnitude)
+
+
+def _planted(truths: Truths, job: Job) -> _Made:
+    fault = FAULTS[job.kind]
+    made = plan.plan(fault, job.part, job.clip, truths, _simulator())
+    onset = made.cue.onset
+    if job.part == plan.CLEAN:
+        return _Made(made.truth, made.truth, made.number, onset=onset)
+    magnitude = plan.magnitude_of(fault.magnitudes, job.clip)
+    return _Made(made.truth, made.faulty, made.number, magnitude, onset)
 
 
 @cache

@@ -52,9 +52,9 @@ def plan(fault: Fault, part: str, clip: int, truths: Truths, simulator: Simulato
         cue = fault.pick(sight, rng)
         if cue is None:
             continue
-        faulty = planted(fault, truth, cue, magnitude_of(fault.magnitudes, clip), simulator)
+        faulty = planted(fault.plant, truth, cue, magnitude_of(fault.magnitudes, clip), simulator)
         if np.array_equal(faulty.frames, truth.frames):
             continue
-        if shows(fault, sight, cue, planted(fault, truth, cue, fault.gross, simulator)):
+        if shows(fault, sight, cue, planted(fault.plant, truth, cue, fault.gross, simulator)):
             return Plan(truth, number, cue, faulty)
     raise RuntimeError(f"{fault.name} shows in none of {ATTEMPTS} clips of {scenario}")

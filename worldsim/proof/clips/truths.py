@@ -40,10 +40,14 @@ def number_of(scenario: str, part: str, clip: int, attempt: int = 0) -> int:
 
 @dataclass
 class Truths:
-    """Makes true clip `number` of a selftest's seed: scene, explored actions, states, images."""
+    """Makes true clip `number` of a selftest's seed: scene, explored actions, states, images.
+
+    `steps` is the length of all clips; that of STEPS when not given.
+    """
 
     seed: int = 0
     size_px: int = SIZE_PX
+    steps: int | None = None
     _collectors: dict[str, Collector] = field(default_factory=dict, repr=False)
 
     def __call__(self, number: int) -> Episode:
@@ -51,7 +55,7 @@ class Truths:
         name = SCENARIOS[index]
         if name not in self._collectors:
             collector = Collector(name, seed=self.seed, size_px=self.size_px, frames=False)
-            steps = STEPS[collector.meta["frame_rate_hz"]]
+            steps = self.steps or STEPS[collector.meta["frame_rate_hz"]]
             self._collectors[name] = replace(collector, steps=steps)
         return with_images(self._collectors[name](rest))
 

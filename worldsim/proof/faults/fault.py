@@ -133,16 +133,16 @@ class Fault:
 
 
 def planted(
-    fault: Fault, truth: Episode, cue: Cue, magnitude: float, simulator: Simulator
+    plant: Plant, truth: Episode, cue: Cue, magnitude: float, simulator: Simulator
 ) -> Episode:
-    """The true clip with the fault in it: simulated again, drawn by the same renderer.
+    """The true clip with a fault in it: simulated again, drawn by the same renderer.
 
-    Its scene and actions are the truth's, its source is "planted". It has no states, contacts or
-    segmentation: nothing but frames tells what happened.
+    Its scene and actions are the truth's, its source is "planted". It has no states or contacts;
+    its segmentation is that of what was drawn.
     """
     run = Run(truth, cue.onset, simulator)
-    shots = run.shots(lambda: fault.plant(run, cue, magnitude))
-    return replace(film(truth, shots, "planted"), segmentation=None)
+    shots = run.shots(lambda: plant(run, cue, magnitude))
+    return film(truth, shots, "planted")
 
 
 def changed_px(one: Episode, other: Episode) -> NDArray[np.int64]:

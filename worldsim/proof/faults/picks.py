@@ -9,6 +9,7 @@ import numpy as np
 
 from worldsim.proof.faults.fault import Cue, Pick, Vector
 from worldsim.proof.faults.sight import AFTER, FIRST, Sight
+from worldsim.sim.scene import Body
 
 Rng = np.random.Generator
 TRIES = 12
@@ -205,9 +206,14 @@ def recoloured(sight: Sight, rng: Rng) -> Cue | None:
     cue = seen_after(2)(sight, rng)
     if cue is None:
         return None
-    own = np.array(sight.scene.body(cue.body).color_rgb)
-    others = [c for c in _COLORS if np.linalg.norm(own - c) >= _OTHER_COLOR]
-    return replace(cue, color_rgb=others[int(rng.integers(len(others)))])
+    return replace(cue, color_rgb=other_colour(sight.scene.body(cue.body), rng))
+
+
+def other_colour(body: Body, rng: Rng) -> Vector:
+    """A colour quite another than a body's."""
+    apart = [float(np.linalg.norm(np.subtract(body.color_rgb, c))) for c in _COLORS]
+    others = [c for c, far in zip(_COLORS, apart, strict=True) if far >= _OTHER_COLOR]
+    return others[int(rng.integers(len(others)))]
 
 
 def two_colours(sight: Sight, rng: Rng) -> Cue | None:
