@@ -32,16 +32,16 @@ def vanish(run: Run, cue: Cue, frames: float) -> None:
 
 def duplicate(run: Run, cue: Cue, frames: float) -> None:
     """A second body of the same looks beside it, at rest, for so many frames."""
-    index, body = run.scene.index(cue.body), run.body(cue.body)
+    body, (place_m, turn) = run.body(cue.body), run.pose(cue.body)
     twin = replace(body, name=f"{body.name}, again", role="free")
     scene = replace(run.scene, bodies=(*run.scene.bodies, twin))
-    place_m = run.position_m(cue.body) + np.array(cue.toward) * body.diameter_m
+    place_m = place_m + np.array(cue.toward) * body.diameter_m
 
     def doubled(k: int, shot: Shot) -> Shot:
         if k > frames:
             return shot
         position_m = np.vstack([shot.position_m, place_m])
-        turns = np.vstack([shot.orientation_xyzw, shot.orientation_xyzw[index]])
+        turns = np.vstack([shot.orientation_xyzw, turn])
         return Shot(scene, position_m, turns)
 
     run.redraw(doubled)

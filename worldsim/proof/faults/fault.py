@@ -15,6 +15,7 @@ from worldsim.sim.editor import Editor
 from worldsim.sim.scene import Body, Scene
 from worldsim.sim.simulator import Simulator
 
+Float = NDArray[np.float64]
 Vector = tuple[float, float, float]
 LEVEL = 20
 """A pixel has changed where a channel differs by more of 255 levels."""
@@ -60,10 +61,10 @@ class Run:
         """A body as the scene has it at the start."""
         return self.scene.body(name)
 
-    def position_m(self, name: str) -> NDArray[np.float64]:
-        """Where a body is now, (3,)."""
-        place_m: NDArray[np.float64] = self._simulator.state()["position_m"][self.scene.index(name)]
-        return place_m
+    def pose(self, name: str) -> tuple[Float, Float]:
+        """Where a body is now, (3,) m, and how it is turned, (4,) xyzw."""
+        state, index = self._simulator.state(), self.scene.index(name)
+        return state["position_m"][index], state["orientation_xyzw"][index]
 
     def each_step(self, act: Callable[[int], None]) -> None:
         """Call `act(k)` before step k after the onset, from 1 on."""
