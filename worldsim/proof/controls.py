@@ -133,12 +133,14 @@ def through_codec(frames: Frames, quality: int) -> Frames:
     height, width = frames.shape[1:3]
     with TemporaryDirectory() as folder:
         path = str(Path(folder) / "clip.avi")
-        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (width, height))
+        # OpenCV's own writer: the one of ffmpeg, which it takes otherwise, has no quality.
+        code, size = cv2.VideoWriter.fourcc(*"MJPG"), (width, height)
+        writer = cv2.VideoWriter(path, cv2.CAP_OPENCV_MJPEG, code, 10.0, size)
         writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
         for frame in frames:
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         writer.release()
-        reader = cv2.VideoCapture(path)
+        reader = cv2.VideoCapture(path, cv2.CAP_OPENCV_MJPEG)
         read = [reader.read()[1] for _ in frames]
         reader.release()
     if any(frame is None for frame in read):

@@ -86,9 +86,7 @@ def auc(clean: Float, faulty: Float) -> float:
     """Chance that a faulty clip scores above a clean one, ties counting half (Mann-Whitney)."""
     if not len(clean) or not len(faulty):
         return float("nan")
-    ranks = rankdata(np.concatenate([clean, faulty]))[len(clean) :]
-    count = len(faulty)
-    return float((ranks.sum() - count * (count + 1) / 2.0) / (count * len(clean)))
+    return float(_aucs(clean[None], faulty[None])[0])
 
 
 def auc_interval(clean: Float, faulty: Float) -> tuple[float, float]:
@@ -96,12 +94,20 @@ def auc_interval(clean: Float, faulty: Float) -> tuple[float, float]:
     if not len(clean) or not len(faulty):
         return float("nan"), float("nan")
     rng = np.random.default_rng(0)
-    drawn = [
-        auc(rng.choice(clean, len(clean)), rng.choice(faulty, len(faulty)))
-        for _ in range(RESAMPLES)
-    ]
+    drawn = _aucs(
+        rng.choice(clean, (RESAMPLES, len(clean))), rng.choice(faulty, (RESAMPLES, len(faulty)))
+    )
     low, high = np.quantile(drawn, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _aucs(clean: Float, faulty: Float) -> Float:
+    """One AUC a row of clean (k, n) and faulty (k, m)."""
+    count = faulty.shape[1]
+    ranks = rankdata(np.hstack([clean, faulty]), axis=1)[:, clean.shape[1] :]
+    pairs: Float = ranks.sum(1) - count * (count + 1) / 2.0
+    areas: Float = pairs / (count * clean.shape[1])
+    return areas
 
 
 def line(clean: Float, false_alarms: float = FALSE_ALARMS) -> float:
