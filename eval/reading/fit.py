@@ -1,129 +1,144 @@
-"""A body's centre from the pixels that show it: robust, occlusion-aware, a few steps."""
+"""Fitting a solid's pose: damped Gauss-Newton from one or many starts, and its covariance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from worldsim.sim.camera import Camera
-from worldsim.sim.scene import Body
+from worldsim.render.compiled import digest
 
-from .outline import Outline, outline
+from .distance import SPHERE, kept, njit
+from .pose import normal_equations, surface_scale, turned
 
-Float = NDArray[np.float64]
-Bool = NDArray[np.bool_]
+Array = Any  # numba's
 
-SPHERE_STEPS = 4
-OUTLINE_STEPS = 3
-CLOSE_PX = 0.03
-TOP_BAND = 0.2
-"""Points within this share of the body's height below its top belong to the top face."""
+_TRIES = 4
+_CLOSE = 2e-4  # of the solid's reach: a step shorter than that is the last
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A body's centre (3,) and what it would cover there."""
+@njit
+def _improve(
+    kind: int, half: Array, place: Array, turn: Array, scale: float, free: int, steps: int,
+    eye: Array, lines: Array, cover: Array, points: Array, focal_px: float, width_px: float,
+    pull: float, matrix: Array, vector: Array,
+) -> tuple[Array, Array, float, float]:  # fmt: skip
+    """At most `steps` steps of the first `free` numbers; place, turn, scale and cost.
 
-    centre_m: Float
-    outline: Outline
-
-
-def fit_body(body: Body, camera: Camera, points_m: Float, blob: Bool, hidden: Bool) -> Fit:
-    """Fit a body to its pixels `blob` (H, W) and their surface points (P, 3).
-
-    `hidden` (H, W) are the pixels of bodies that may stand in front of it.
+    `pull` holds the place near its start, in one over reaches. `matrix` and `vector` are left
+    those of the end.
     """
-    if body.shape == "sphere":
-        centre = fit_sphere(points_m, body.size_m[0], np.array(camera.position_m))
-        return Fit(centre, outline(body, centre, camera))
-    return fit_upright(body, camera, points_m, blob, hidden)
-
-
-def fit_sphere(points_m: Float, radius_m: float, eye_m: Float) -> Float:
-    """Centre of the sphere of known radius whose near side the points (P, 3) show.
-
-    Gauss-Newton on the distances to the centre, with weights that fall off for outliers (depth
-    blurred across the rim). What hides part of the sphere does not shift it.
-    """
-    middle = np.median(points_m, axis=0)
-    view = middle - eye_m
-    start: Float = middle + 0.7 * radius_m * view / np.sqrt(view @ view)
-    centre = start
-    for _ in range(SPHERE_STEPS):
-        offset = points_m - centre
-        distance = np.sqrt(np.einsum("ij,ij->i", offset, offset)) + 1e-12
-        residual = distance - radius_m
-        scale = max(1.5 * float(np.median(np.abs(residual))), 0.02 * radius_m)
-        weight = 1.0 / (1.0 + (residual / scale) ** 2)
-        normal = offset / distance[:, None]
-        weighted = normal * weight[:, None]
-        # A weak pull to the start keeps a sliver of a sphere from running away.
-        pull = 0.01 * weight.sum()
-        system = weighted.T @ normal + pull * np.eye(3)
-        step = np.linalg.solve(system, weighted.T @ residual - pull * (centre - start))
-        centre = centre + step
-        if step @ step < (1e-3 * radius_m) ** 2:
+    reach = np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
+    anchor, pull_m = place.copy(), (pull / reach) ** 2
+    away = place - eye
+    footprint = np.sqrt(away @ away) / focal_px
+    sigma = surface_scale(kind, half * scale, place, turn, points)
+    cost = normal_equations(
+        kind, half, place, turn, scale, eye, lines, cover, points, width_px, footprint, sigma,
+        matrix, vector,
+    )  # fmt: skip
+    damping = 1e-3
+    trial_matrix, trial_vector = np.empty_like(matrix), np.empty_like(vector)
+    for _ in range(steps):
+        better, length = False, 0.0
+        for _ in range(_TRIES):
+            system = matrix[:free, :free].copy()
+            right = -vector[:free].copy()
+            trace = 0.0
+            for a in range(free):
+                trace += system[a, a]
+            for a in range(free):
+                system[a, a] += damping * system[a, a] + 1e-9 * trace + 1e-12
+                if a < 3:
+                    system[a, a] += pull_m
+                    right[a] -= pull_m * (place[a] - anchor[a])
+            step = np.linalg.solve(system, right)
+            next_place = place.copy()
+            for a in range(3):
+                next_place[a] += min(max(step[a], -reach), reach)
+            next_turn, next_scale = turn, scale
+            if free > 3:
+                w = min(1.0, 0.5 / max(np.sqrt(step[3] ** 2 + step[4] ** 2 + step[5] ** 2), 1e-12))
+                next_turn = turned(turn, w * step[3], w * step[4], w * step[5])
+            if free > 6:
+                next_scale = min(max(scale + step[6], 0.3), 3.0)
+            trial = normal_equations(
+                kind, half, next_place, next_turn, next_scale, eye, lines, cover, points, width_px,
+                footprint, sigma, trial_matrix, trial_vector,
+            )  # fmt: skip
+            if trial <= cost:
+                better, length = True, np.sqrt(step[0] ** 2 + step[1] ** 2 + step[2] ** 2)
+                if free > 3:
+                    turn_step = step[3:6]
+                    length = max(length, reach * np.sqrt(turn_step @ turn_step))
+                if free > 6:
+                    length = max(length, reach * abs(step[6]))
+                place, turn, scale, cost = next_place, next_turn, next_scale, trial
+                matrix[:], vector[:] = trial_matrix, trial_vector
+                damping *= 0.2
+                break
+            damping *= 6.0
+        if not better or length < _CLOSE * reach:
             break
-    return centre
+    return place, turn, scale, cost
 
 
-def fit_upright(body: Body, camera: Camera, points_m: Float, blob: Bool, hidden: Bool) -> Fit:
-    """Fit an upright box or cylinder: height by the depth of its top, place by its outline.
+def _entry(version: int) -> Any:
+    """The function for Python; `version` changes with any file that it is made of."""
 
-    The centre moves level until the outline drawn there, less the pixels hidden by other bodies,
-    has the same centroid as the pixels seen: neither pixel rounding, nor the blurred rim of a
-    generated body, nor a body in front shifts it. A marker's height is known.
-    """
-    height = points_m[:, 2]
-    on_top = np.ones(len(points_m), bool)
-    level_m = body.position_m[2]
-    if body.role != "marker":
-        on_top = height > np.quantile(height, 0.85) - TOP_BAND * body.height_m
-        level_m = float(np.median(height[on_top])) - 0.5 * body.height_m
-    seen_m = points_m[on_top, :2]
-    yaw_rad = _yaw(seen_m) if body.shape in ("box", "mesh") else 0.0
-    centre = np.array([*seen_m.mean(0), level_m])
-    seen_px = _centroid(blob)
-    drawn = outline(body, centre, camera, yaw_rad)
-    for _ in range(OUTLINE_STEPS):
-        drawn_px = _centroid(drawn.inside & ~hidden[drawn.window])
-        if np.isnan(drawn_px).any():
-            break
-        corner = (drawn.window[1].start, drawn.window[0].start)
-        shift_px = seen_px - drawn_px - corner
-        centre = _moved(centre, shift_px, camera)
-        if np.abs(shift_px).max() < CLOSE_PX:
-            break
-        drawn = outline(body, centre, camera, yaw_rad)
-    return Fit(centre, drawn)
+    @kept
+    def fit(
+        kind: int, half: Array, places: Array, turns: Array, eye: Array, lines: Array, cover: Array,
+        points: Array, focal_px: float, pull: float, sized: bool, rim_px: float,
+    ) -> tuple[Array, Array, float, Array, float]:  # fmt: skip
+        """Best pose from starts `places` (S, 3), `turns` (S, 3, 3): place, turn, size, covariance, cost.
+
+        `lines` (L, 3): unit directions from `eye`, of which the solid covers `cover` (L,); `points`
+        (P, 3) on its surface, none where there is no depth. Size is its apparent one over the known,
+        1 unless `sized`. Covariance (3, 3) of the place in m2 at the known size; cost a residual.
+        """
+        _ = version  # numba keeps machine code by what a function closes over, see render.compiled
+        free = 3 if kind == SPHERE else 6
+        matrix, vector = np.empty((7, 7)), np.empty(7)
+        best, place, turn = np.inf, places[0], turns[0]
+        for k in range(len(places)):
+            p, t, _, cost = _improve(
+                kind, half, places[k].copy(), turns[k].copy(), 1.0, free, 5, eye, lines, cover, points,
+                focal_px, 1.5, pull, matrix, vector,
+            )  # fmt: skip
+            if len(places) > 1:
+                p, t, _, cost = _improve(
+                    kind, half, p, t, 1.0, free, 3, eye, lines, cover, points, focal_px, 0.7, pull,
+                    matrix, vector,
+                )  # fmt: skip
+            if cost < best:
+                best, place, turn = cost, p, t
+        place, turn, _, best = _improve(
+            kind, half, place, turn, 1.0, free, 10, eye, lines, cover, points, focal_px, rim_px, pull,
+            matrix, vector,
+        )  # fmt: skip
+        count = len(lines) + len(points)
+        cost = best / max(count - free, 1)
+        system = matrix[:free, :free].copy()
+        trace = 0.0
+        for a in range(free):
+            trace += system[a, a]
+        for a in range(free):
+            system[a, a] += 1e-9 * trace + 1e-12
+        covariance = np.linalg.inv(system)[:3, :3] * cost
+        size = 1.0
+        if sized:
+            # A ball has no turn: its columns must not leave the system singular, so two runs of a few
+            # steps free all seven numbers with the turn's held by the damping.
+            _, _, size, _ = _improve(
+                kind, half, place.copy(), turn.copy(), 1.0, 7, 5, eye, lines, cover, points, focal_px,
+                0.7, pull, matrix, vector,
+            )  # fmt: skip
+        return place, turn, size, covariance, cost
+
+    return fit
 
 
-def _moved(centre_m: Float, shift_px: Float, camera: Camera) -> Float:
-    """The point at the same height that is seen `shift_px` (x, y) away."""
-    rotation = camera.world_from_camera[:3, :3]
-    eye_m = np.array(camera.position_m)
-    ray = (centre_m - eye_m) @ rotation
-    ray[:2] += shift_px * (ray[2] / camera.focal_px)
-    ray = rotation @ ray
-    point: Float = eye_m + ray * ((centre_m[2] - eye_m[2]) / ray[2])
-    return point
-
-
-def _centroid(mask: Bool) -> Float:
-    """Mean (x, y) of the set pixels of (H, W); NaN where there are none."""
-    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
-    area = moments["m00"]
-    if not area:
-        return np.full(2, np.nan)
-    return np.array([moments["m10"] / area, moments["m01"] / area])
-
-
-def _yaw(points_m: Float) -> float:
-    """Turn of the smallest rectangle round points (P, 2), its longer side along x."""
-    if len(points_m) < 3:
-        return 0.0
-    _, (width, height), angle_deg = cv2.minAreaRect(points_m.astype(np.float32))
-    return float(np.radians(angle_deg + (90.0 if height > width else 0.0)))
+fit = _entry(digest(Path(__file__).parent))
+"""See the function within `_entry`."""

@@ -35,10 +35,10 @@ def entry(function: Function) -> Function:
     return cast(Function, compiled)
 
 
-def digest() -> int:
-    """A number that changes with any file of this folder."""
+def digest(folder: Path = Path(__file__).parent) -> int:
+    """A number that changes with any Python file of a folder, this one's if none is given."""
     hashed = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         hashed.update(path.read_bytes())
     return int.from_bytes(hashed.digest()[:4], "big")
 
@@ -51,7 +51,7 @@ class _Announcer(event.Listener):
     def on_start(self, event: event.Event) -> None:
         if not _Announcer.said:
             _Announcer.said = True
-            message = "worldsim: compiling the renderer, once on this machine (about half a minute)"
+            message = "worldsim: compiling, once on this machine (about half a minute)"
             print(message, file=sys.stderr, flush=True)
 
     def on_end(self, event: event.Event) -> None:

@@ -1,0 +1,96 @@
+"""Which lines of sight and points a fit looks at: the pixels of a body and those round them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from worldsim.render.compiled import digest
+
+from .distance import chord, kept
+from .pose import within
+
+Array = Any  # numba's
+
+MARGIN_PX = 3
+MOST_POINTS = 100
+OWN, OTHER, UNKNOWN = 1, 0, -1
+
+
+@kept
+def gather(
+    mine: Array, cover: Array, hides: Array, depth: Array, rays: Array, eye: Array,
+    left: int, top: int, right: int, bottom: int, near_m: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Unit lines (L, 3), their cover (L,) and surface points (P, 3) of a window of the image.
+
+    `mine` (H, W) are the body's pixels and `cover` their cover; others in which something nearer
+    than `near_m` stands (`hides` (H, W), m) are left out. Where the body is many pixels wide every
+    third of those inside is taken. No points where `depth` is 0.
+    """
+    room = (right - left) * (bottom - top)
+    lines, covers = np.empty((room, 3)), np.empty(room)
+    points = np.empty((room, 3))
+    count, seen = 0, 0
+    large = room > 400
+    for y in range(top, bottom):
+        for x in range(left, right):
+            own = mine[y, x]
+            if not own and hides[y, x] < near_m and cover[y, x] == 0.0:
+                continue
+            inner = own and left < x < right - 1 and top < y < bottom - 1
+            if inner:
+                inner = (
+                    mine[y - 1, x] and mine[y + 1, x] and mine[y, x - 1] and mine[y, x + 1]
+                )  # fmt: skip
+            if own and depth[y, x] > 0.0:
+                for a in range(3):
+                    points[seen, a] = eye[a] + depth[y, x] * rays[y, x, a]
+                seen += 1
+            if inner and large and (x + y) % 3:
+                continue
+            length = np.sqrt(rays[y, x, 0] ** 2 + rays[y, x, 1] ** 2 + rays[y, x, 2] ** 2)
+            for a in range(3):
+                lines[count, a] = rays[y, x, a] / length
+            covers[count] = cover[y, x]
+            count += 1
+    every = max(seen // MOST_POINTS, 1)
+    return lines[:count], covers[:count], points[:seen:every].copy()
+
+
+def _entry(version: int) -> Any:
+    """The function for Python; `version` changes with any file that it is made of."""
+
+    @kept
+    def outlined(
+        kind: int, half: Array, place: Array, turn: Array, eye: Array, rays: Array,
+        left: int, top: int, right: int, bottom: int, slack_px: float, focal_px: float,
+    ) -> Array:  # fmt: skip
+        """Pixels (H, W) of a window whose line of sight passes the solid within `slack_px`."""
+        _ = version
+        inside = np.zeros(rays.shape[:2], np.bool_)
+        ox, oy, oz = within(turn, eye[0] - place[0], eye[1] - place[1], eye[2] - place[2])
+        far = ox * ox + oy * oy + oz * oz
+        away = place - eye
+        limit = slack_px * np.sqrt(away @ away) / focal_px
+        grown = half + limit
+        reach = np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2) + max(limit, 0.0)
+        for y in range(top, bottom):
+            for x in range(left, right):
+                rx, ry, rz = rays[y, x, 0], rays[y, x, 1], rays[y, x, 2]
+                dx, dy, dz = within(turn, rx, ry, rz)
+                square = dx * dx + dy * dy + dz * dz
+                along = ox * dx + oy * dy + oz * dz
+                if far - along * along / square > reach * reach:
+                    continue
+                enter, leave = chord(kind, grown, ox, oy, oz, dx, dy, dz)
+                inside[y, x] = enter <= leave
+        return inside
+
+    return outlined
+
+
+outlined = _entry(digest(Path(__file__).parent))
+"""See the function within `_entry`."""
