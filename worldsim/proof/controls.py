@@ -15,7 +15,6 @@ from worldsim.episode import Episode
 from worldsim.errors import unknown
 from worldsim.proof.clips.film import film, shots_of
 from worldsim.proof.clips.truths import SCENARIOS
-from worldsim.sim.editor import Editor
 from worldsim.sim.scene import Light, Scene
 from worldsim.sim.simulator import Simulator
 
@@ -84,7 +83,10 @@ def other_seed(truth: Episode, strength: float, rng: Rng, simulator: Simulator) 
 def restart(truth: Episode, millimetres: float, rng: Rng, simulator: Simulator) -> Episode:
     """Simulate again from places that differ by what a reading errs: as lawful, and chaotic."""
     simulator.reset(truth.scene)
-    nudge(simulator.edit(), 1e-3 * millimetres, rng)
+    hands = simulator.edit()
+    for body in truth.scene.bodies:
+        if hands.loose(body.name):
+            hands.shift(body.name, (*rng.normal(0.0, 1e-3 * millimetres, 2), 0.0))
     state = simulator.state()
     rows = [state]
     for action in truth.actions:
@@ -97,15 +99,6 @@ def restart(truth: Episode, millimetres: float, rng: Rng, simulator: Simulator) 
     # The start frame is given: both clips share it.
     shots = [*shots_of(truth.scene, truth.states)[:1], *shots_of(truth.scene, states)[1:]]
     return film(truth, shots, "control")
-
-
-def nudge(edit: Editor, spread_m: float, rng: Rng) -> None:
-    """Move every loose body sideways by a normal error of so much along x and y."""
-    for body in edit.scene.bodies:
-        if edit.loose(body.name):
-            x_m, y_m = rng.normal(0.0, spread_m, 2)
-            place_m = np.add(body.position_m, (x_m, y_m, 0.0))
-            edit.place(body.name, tuple(place_m))
 
 
 def render_path(truth: Episode, samples: float, rng: Rng, simulator: Simulator) -> Episode:

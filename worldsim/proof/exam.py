@@ -12,11 +12,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.ceiling import Resimulation
 from worldsim.episode import Episode
+from worldsim.eval.case import Case
 from worldsim.eval.checks.measure import Measure
-from worldsim.eval.checks.position import truth_of
+from worldsim.eval.checks.registry import measure
 from worldsim.eval.evidence import Evidence
-from worldsim.eval.reading.perception import read
+from worldsim.eval.reference import physics_iq, pisa
 from worldsim.proof import controls, plan, stress
 from worldsim.proof.clips.truths import SCENARIOS, Truths, number_of
 from worldsim.proof.faults import FAULTS
@@ -71,10 +73,10 @@ class Outcome:
         return flat.reshape(FRAMES, SIDE_PX, SIDE_PX)
 
 
-def examine(truths: Truths, job: Job, judge: Judge | None = None) -> Outcome:
+def examine(truths: Truths, job: Job, judge: Judge = measure) -> Outcome:
     """Make a job's clip, read it and measure it by all checks; `judge` replaces these."""
     made = _made(truths, job)
-    measures = (judge or checks())(evidence_of(made.clip, made.truth))
+    measures = judge(evidence_of(made.clip, made.truth))
     return Outcome(
         job=job,
         scenario=made.truth.scene.scenario,
@@ -91,27 +93,20 @@ def examine(truths: Truths, job: Job, judge: Judge | None = None) -> Outcome:
 def evidence_of(generated: Episode, reference: Episode) -> Evidence:
     """Both clips read as one scene's; the first frame is the start frame.
 
-    Of the generated clip nothing but frames and depth is told.
+    Of the generated clip nothing but frames and depth is told. The simulator runs again from
+    starts that are read, for the chaos ceiling.
     """
-    generated = replace(generated, segmentation=None, states=None, contacts=None)
-    floor = read(reference.frames, reference.depth_m, reference.scene)
-    reading = read(generated.frames, generated.depth_m, reference.scene)
-    return Evidence(generated, reference, reading, floor, truth_of(reference, floor))
+    blind = replace(generated, segmentation=None, states=None, contacts=None)
+    return Case.of(reference, 1, Resimulation(_simulator())).evidence(blind)
 
 
 def published(made: stress.Sample) -> dict[str, float]:
-    """What Physics-IQ and PISA say of a stress clip."""
-    return {}
-
-
-def checks() -> Judge:
-    """All checks there are."""
-    from worldsim.eval.checks.registry import (  # type: ignore[import-not-found, unused-ignore]
-        measure,
-    )
-
-    judge: Judge = measure
-    return judge
+    """What Physics-IQ and PISA say of a stress clip; PISA of the body that falls."""
+    body = made.truth.scene.actuator.body
+    return {
+        **physics_iq.named_values(made.clip, made.truth, made.take),
+        **pisa.named_values(made.clip, made.truth, (body,)),
+    }
 
 
 @dataclass(frozen=True)

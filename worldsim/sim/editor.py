@@ -48,6 +48,11 @@ class Editor:
         self._call("resetBasePositionAndOrientation", identifier, tuple(position_m), tuple(turn))
         self._call("resetBaseVelocity", identifier, velocity_m_s, turning_rad_s)
 
+    def shift(self, name: str, offset_m: Sequence[float]) -> None:
+        """Move a body by an offset at once; it keeps its velocity and turn."""
+        position_m = self._world.state(self._identifier(name), -1)[0]
+        self.place(name, np.add(position_m, offset_m).tolist())
+
     def move(
         self,
         name: str,

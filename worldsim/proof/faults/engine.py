@@ -13,7 +13,7 @@ PULL_STEPS = 2
 def teleport(run: Run, cue: Cue, diameters: float) -> None:
     """Put the body elsewhere at once, velocity and all."""
     way_m = diameters * run.body(cue.body).diameter_m * np.array(cue.toward)
-    run.edit.place(cue.body, tuple(run.pose(cue.body)[0] + way_m))
+    run.edit.shift(cue.body, way_m.tolist())
 
 
 def float_up(run: Run, cue: Cue, diameters: float) -> None:
