@@ -75,7 +75,7 @@ class Outcome:
 
 def examine(truths: Truths, job: Job, judge: Judge = measure) -> Outcome:
     """Make a job's clip, read it and measure it by all checks; `judge` replaces these."""
-    made = _made(truths, job)
+    made = make(truths, job)
     measures = judge(evidence_of(made.clip, made.truth))
     return Outcome(
         job=job,
@@ -96,8 +96,9 @@ def evidence_of(generated: Episode, reference: Episode) -> Evidence:
     Of the generated clip nothing but frames and depth is told. The simulator runs again from
     starts that are read, for the chaos ceiling.
     """
+    case = Case.of(reference, 1, Resimulation(_simulator()))
     blind = replace(generated, segmentation=None, states=None, contacts=None)
-    return Case.of(reference, 1, Resimulation(_simulator())).evidence(blind)
+    return case.evidence(blind)
 
 
 def published(made: stress.Sample) -> dict[str, float]:
@@ -110,7 +111,9 @@ def published(made: stress.Sample) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
+    """A job's clip, its truth and that one's number; the fault's magnitude and onset."""
+
     truth: Episode
     clip: Episode
     number: int
@@ -119,36 +122,37 @@ class _Made:
     published: dict[str, float] = field(default_factory=dict)
 
 
-def _made(truths: Truths, job: Job) -> _Made:
+def make(truths: Truths, job: Job) -> Made:
+    """The clip of a job, before anything is read off it."""
     if job.kind in FAULTS:
         return _planted(truths, job)
     if job.kind in stress.ROWS:
         made = stress.sample(job.kind, job.clip, truths, _simulator())
-        return _Made(made.truth, made.clip, made.number, published=published(made))
+        return Made(made.truth, made.clip, made.number, published=published(made))
     rng = np.random.default_rng([truths.seed, crc32(job.kind.encode()), job.clip])
     if job.kind == CALIBRATION:
         number = number_of(SCENARIOS[job.clip % len(SCENARIOS)], CALIBRATION, job.clip)
         truth = truths(number)
         plain = job.clip // len(SCENARIOS) % DEGRADED_EVERY
-        return _Made(truth, truth if plain else controls.degraded(truth, rng), number)
+        return Made(truth, truth if plain else controls.degraded(truth, rng), number)
     control = controls.find_control(job.kind)
     scenario = control.scenarios[job.clip // len(control.magnitudes) % len(control.scenarios)]
     number = number_of(scenario, f"{job.part} {job.kind}", job.clip)
     truth = truths(number)
     if job.part == plan.CLEAN:
-        return _Made(truth, truth, number)
+        return Made(truth, truth, number)
     magnitude = plan.magnitude_of(control.magnitudes, job.clip)
-    return _Made(truth, control.change(truth, magnitude, rng, _simulator()), number, magnitude)
+    return Made(truth, control.change(truth, magnitude, rng, _simulator()), number, magnitude)
 
 
-def _planted(truths: Truths, job: Job) -> _Made:
+def _planted(truths: Truths, job: Job) -> Made:
     fault = FAULTS[job.kind]
     made = plan.plan(fault, job.part, job.clip, truths, _simulator())
     onset = made.cue.onset
     if job.part == plan.CLEAN:
-        return _Made(made.truth, made.truth, made.number, onset=onset)
+        return Made(made.truth, made.truth, made.number, onset=onset)
     magnitude = plan.magnitude_of(fault.magnitudes, job.clip)
-    return _Made(made.truth, made.faulty, made.number, magnitude, onset)
+    return Made(made.truth, made.faulty, made.number, magnitude, onset)
 
 
 @cache

@@ -16,9 +16,10 @@ from worldsim.data import workers as processes
 from worldsim.data.atomic import locked, write_whole
 from worldsim.errors import unknown
 from worldsim.proof import stress, tables
+from worldsim.proof.clips.sheet import sheet
 from worldsim.proof.clips.truths import Truths
 from worldsim.proof.controls import CONTROLS
-from worldsim.proof.exam import CALIBRATION, Job, examine
+from worldsim.proof.exam import CALIBRATION, Job, examine, make
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import Ledger
 from worldsim.proof.plan import CLEAN, FAULTY
@@ -30,7 +31,8 @@ CALIBRATION_CLIPS = 300
 STRESS = "stress"
 STRESS_CLIPS = 8
 KINDS = (*FAULTS, *CONTROLS, STRESS)
-RESULTS = "results.json"
+RESULTS, SHEETS = "results.json", "sheets"
+SHEET_CLIPS = (4, 9, 14)  # of the grossest magnitude, in three scenarios where there are so many
 _AHEAD = 4  # jobs a worker that wait in its queue
 
 
@@ -62,13 +64,15 @@ def selftest(
         _run(ledger, jobs, Truths(seed), workers)
         results = [tables.result_of(kind, clips, ledger, limits) for kind in told]
         rows = [tables.stressed(row, most, ledger, limits) for row in stress.ROWS if most]
+        if clips > SHEET_CLIPS[0]:
+            _draw_sheets(out, told, Truths(seed))
     made = {"kinds": [asdict(r) for r in results], "stress": [asdict(row) for row in rows]}
     write_whole(out / RESULTS, (json.dumps(made, indent=1) + "\n").encode())
     if results:
         print(tables.table(results))
     if rows:
         print(tables.stress_table(rows))
-    print(f"{out}/{RESULTS}; all alarms of every clip are in {out}/clips.jsonl")
+    print(f"{out}/{RESULTS}, {out}/{SHEETS}; all alarms of every clip are in {out}/clips.jsonl")
     return results, rows
 
 
@@ -104,6 +108,19 @@ def _run(ledger: Ledger, jobs: Sequence[Job], truths: Truths, workers: int) -> N
         done = sum(job in ledger.outcomes for job in jobs)
         print(f"{done} of {len(jobs)} clips are kept; the same call goes on", file=sys.stderr)
         raise
+
+
+def _draw_sheets(out: Path, kinds: Sequence[str], truths: Truths) -> None:
+    """Contact sheets of the kinds that have none yet in `out`/sheets."""
+    (out / SHEETS).mkdir(exist_ok=True)
+    left = [kind for kind in kinds if not (out / SHEETS / f"{kind}.png").is_file()]
+    for kind in tqdm(left, desc="sheets", unit="kind", disable=None):
+        pairs = []
+        for clip in SHEET_CLIPS:
+            made = make(truths, Job(kind, FAULTY, clip))
+            title = f"{kind} {made.magnitude:g} in {made.truth.scene.scenario}"
+            pairs.append((title, made.truth, made.clip, made.onset))
+        sheet(pairs, out / SHEETS / f"{kind}.png")
 
 
 def _outcomes(pool: Any, jobs: Sequence[Job], workers: int) -> Iterator[Any]:
