@@ -38,7 +38,7 @@ def plans(truths: Truths, simulator: Simulator) -> Plans:
     """Faulty clip `clip` of a kind, made once a session."""
 
     @cache
-    def planned(kind: str, clip: int = 4) -> Plan:
+    def planned(kind: str, clip: int = 0) -> Plan:
         return plan(FAULTS[kind], "faulty", clip, truths, simulator)
 
     return planned

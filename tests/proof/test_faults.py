@@ -21,7 +21,7 @@ KINDS = list(FAULTS)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_true_until_the_onset_and_wrong_after_it(plans: Plans, kind: str) -> None:
-    made = plans(kind)  # clip 4: the grossest magnitude, in the first of the kind's scenarios
+    made = plans(kind)  # clip 0: the grossest magnitude, in the first of the kind's scenarios
     truth, faulty, onset = made.truth, made.faulty, made.cue.onset
     assert np.array_equal(faulty.frames[: onset + 1], truth.frames[: onset + 1])
     assert np.array_equal(faulty.depth_m[: onset + 1], truth.depth_m[: onset + 1])
@@ -53,10 +53,10 @@ def test_a_clip_is_a_function_of_its_kind_part_and_number(
     truths: Truths, simulator: Simulator, plans: Plans
 ) -> None:
     fault, first = FAULTS["teleport"], plans("teleport")
-    again = plan(fault, "faulty", 4, Truths(truths.seed), simulator)
+    again = plan(fault, "faulty", 0, Truths(truths.seed), simulator)
     assert again.number == first.number and again.cue == first.cue
     assert np.array_equal(again.faulty.frames, first.faulty.frames)
-    clean = plan(fault, "clean", 4, truths, simulator)
+    clean = plan(fault, "clean", 0, truths, simulator)
     assert clean.number != first.number
     assert not np.array_equal(clean.truth.frames[0], first.truth.frames[0])
 

@@ -147,7 +147,7 @@ def test_what_vanishes_comes_back(plans: Plans, simulator: Simulator) -> None:
 
 
 def test_what_is_hidden_comes_out_late(plans: Plans) -> None:
-    made = plans("vanish-hidden", 4)
+    made = plans("vanish-hidden")
     t, label = made.cue.onset, made.truth.scene.index(made.cue.body) + 1
     assert made.faulty.segmentation is not None and made.truth.segmentation is not None
     assert (made.truth.segmentation[:t] == label).any()

@@ -20,6 +20,9 @@ from worldsim.proof.scoring.decision import Limits
 from worldsim.proof.selftest import KINDS, selftest
 from worldsim.proof.tables import result_of, stressed
 
+SMALL = ("teleport", "float", "vanish", "swap", "freeze", "duplicate", "codec", "path")
+STORED = Path(__file__).with_name("small_selftest.json")
+"""results.json of worldsim evaluate --selftest --clips 2 --kinds ... (those of SMALL)."""
 ALARM = "position error"
 LIMITS = Limits({ALARM: 1.0, "other": 1.0}, 1.0, 10, "by hand")
 
@@ -134,3 +137,15 @@ def test_a_killed_selftest_goes_on_where_it_was(
     assert "teleport" in capsys.readouterr().out
     stored = json.loads((tmp_path / module.RESULTS).read_text())
     assert stored["kinds"][0]["kind"] == "teleport" and stored["stress"] == []
+
+
+def test_a_small_selftest_gives_the_stored_figures(tmp_path: Path) -> None:
+    pytest.importorskip("pybullet")
+    results, _ = selftest(tmp_path, 2, SMALL)  # 32 clips
+    stored = {row["kind"]: row for row in json.loads(STORED.read_text())["kinds"]}
+    assert list(stored) == list(SMALL)
+    made = {result.kind: (result.clips, result.auc, result.found) for result in results}
+    assert made == {kind: (r["clips"], r["auc"], r["found"]) for kind, r in stored.items()}
+    assert all(result.auc == 1.0 for result in results if not result.control)
+    assert all(result.auc == 0.5 for result in results if result.control)
+    assert sorted(path.stem for path in (tmp_path / "sheets").iterdir()) == sorted(SMALL)

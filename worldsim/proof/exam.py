@@ -98,6 +98,9 @@ def evidence_of(generated: Episode, reference: Episode) -> Evidence:
     """
     case = Case.of(reference, 1, Resimulation(_simulator()))
     blind = replace(generated, segmentation=None, states=None, contacts=None)
+    same = np.array_equal(generated.frames, reference.frames)
+    if same and np.array_equal(generated.depth_m, reference.depth_m):
+        return replace(case.floor_evidence(), generated=blind)  # equal images read equal
     return case.evidence(blind)
 
 

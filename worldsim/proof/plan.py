@@ -26,8 +26,8 @@ class Plan:
 
 
 def magnitude_of(magnitudes: tuple[float, ...], clip: int) -> float:
-    """The magnitude of a kind's clip number `clip`: each in turn."""
-    return magnitudes[clip % len(magnitudes)]
+    """The magnitude of a kind's clip number `clip`: each in turn, the grossest first."""
+    return magnitudes[-1 - clip % len(magnitudes)]
 
 
 def scenario_of(fault: Fault, clip: int) -> str:
