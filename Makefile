@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Processes that run tests; every file's tests stay in one.
+JOBS ?= 2
 
 # Nothing here looks anything up once it is installed.
 export HF_HUB_OFFLINE := 1
@@ -13,7 +15,7 @@ demo: setup
 	$(BIN)/worldsim demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .

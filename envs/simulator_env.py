@@ -109,7 +109,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.observation_space, self.action_space = frame_spaces(
             size_px, self.scene.action_spec.size
         )
-        self._simulator = Simulator()
+        self._simulator = Simulator(seen=False)
         self._renderer: Renderer | None = None
         self._steps = -1
 

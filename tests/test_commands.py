@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
+import gymnasium
 import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
@@ -136,8 +138,9 @@ def test_a_damaged_run_file_is_one_line(
 
 @pytest.mark.parametrize(("name", "episodes"), [("Push-v0", 2), ("Push-WM-v0", 1)])
 def test_rollout_writes_episodes_summary_and_video(
-    name: str, episodes: int, model: Path, tmp_path: Path
+    name: str, episodes: int, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gymnasium.spec(f"worldsim/{name}"), "max_episode_steps", 20)
     line = f"rollout --env worldsim/{name} --policy random --episodes {episodes} --out {tmp_path}"
     if "WM" in name:
         line += f" --checkpoint {model}"
@@ -227,6 +230,7 @@ def test_bench_measures_everything_that_is_asked(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "PROBE_S", 0.01)
+    monkeypatch.setattr(bench, "flatness", partial(bench.flatness, steps=20))
     assert cli.main(f"bench --out {tmp_path} --checkpoint {model} --repeats 2".split()) == 0
     result = json.loads((tmp_path / "bench.json").read_text())
     steppers = [

@@ -13,7 +13,7 @@ from worldsim.sim.scene import Scene
 from .distance import BOX, CYLINDER, SPHERE
 from .fit import fit
 from .gather import MARGIN_PX, gather, outlined
-from .labels import NOBODY, Palette, claim, components, without_lines
+from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
 from .poses import nearest_alike, quaternion_of, starts
 from .stage import Stage
@@ -28,6 +28,8 @@ SLIVER_SHARE = 0.1
 """Least share of a body's outline that must show it, whatever stands in front."""
 INSIDE_SHARE = 0.6
 """Least share of a blob that must lie within the outline of the body fitted to it."""
+FRONT_SHARE = 0.3
+"""Least share of a blob's pixels that must stand out from what rests behind them, by depth."""
 SMALLEST_PX = 4
 CANDIDATES = 2
 THIN_PX = 2.6
@@ -128,12 +130,24 @@ class Detector:
         else:
             valid = (depth_m > 0.0) & (depth_m <= 1.01 * self.scene.camera.far_m)
             depth = np.where(valid, depth_m, 0.0)
-            empty = valid & (depth > still_m - self.gap_m)
-            label[empty | ~valid] = NOBODY
+            label[~valid] = NOBODY
             claim(label, depth, still_m, self.reach_m, self.gap_m)
-            hides = np.where(empty | ~valid, raised_m, depth)
+            front = valid & (depth < still_m - self.gap_m)
+            # Where a body meets the ground depth does not tell them apart, but colour does.
+            hides = np.where(front | (valid & (label == UNCLEAR)), depth, raised_m)
         part, size = components(without_lines(label))
+        if depth_m is not None:
+            self._drop_flat(label, part, front)
         return _Frame(rgb, label, depth, hides, part, size, view, depth_m is not None)
+
+    def _drop_flat(self, label: NDArray[np.int16], part: NDArray[np.int32], front: Bool) -> None:
+        """Colours of a body on what rests, with no depth of their own, are no body."""
+        kept = part >= 0
+        counts = np.bincount(part[kept], minlength=1)
+        ahead = np.bincount(part[kept & front], minlength=len(counts))
+        flat = ahead < FRONT_SHARE * counts
+        label[kept & flat[part]] = NOBODY
+        part[kept & flat[part]] = -1
 
     def _at_rest(self, view: View) -> tuple[Float, NDArray[np.uint8]]:
         """Depth and body index + 1 of what cannot move."""

@@ -15,6 +15,7 @@ from .pose import normal_equations, surface_scale, turned
 Array = Any  # numba's
 
 _TRIES = 4
+_GAIN = 1e-3  # of the cost: a smaller gain is the last
 _CLOSE = 2e-4  # of the solid's reach: a step shorter than that is the last
 
 
@@ -41,7 +42,7 @@ def _improve(
     damping = 1e-3
     trial_matrix, trial_vector = np.empty_like(matrix), np.empty_like(vector)
     for _ in range(steps):
-        better, length = False, 0.0
+        better, length, gain = False, 0.0, 0.0
         for _ in range(_TRIES):
             system = matrix[:free, :free].copy()
             right = -vector[:free].copy()
@@ -68,6 +69,7 @@ def _improve(
                 footprint, sigma, trial_matrix, trial_vector,
             )  # fmt: skip
             if trial <= cost:
+                gain = cost - trial
                 better, length = True, np.sqrt(step[0] ** 2 + step[1] ** 2 + step[2] ** 2)
                 if free > 3:
                     turn_step = step[3:6]
@@ -79,7 +81,7 @@ def _improve(
                 damping *= 0.2
                 break
             damping *= 6.0
-        if not better or length < _CLOSE * reach:
+        if not better or length < _CLOSE * reach or gain < _GAIN * cost:
             break
     return place, turn, scale, cost
 
@@ -103,21 +105,20 @@ def _entry(version: int) -> Any:
         matrix, vector = np.empty((7, 7)), np.empty(7)
         best, place, turn = np.inf, places[0], turns[0]
         for k in range(len(places)):
-            p, t, _, cost = _improve(
-                kind, half, places[k].copy(), turns[k].copy(), 1.0, free, 5, eye, lines, cover, points,
-                focal_px, 1.5, pull, matrix, vector,
-            )  # fmt: skip
-            if len(places) > 1:
+            p, t = places[k].copy(), turns[k].copy()
+            for rim in (1.5, 0.7):
                 p, t, _, cost = _improve(
-                    kind, half, p, t, 1.0, free, 3, eye, lines, cover, points, focal_px, 0.7, pull,
+                    kind, half, p, t, 1.0, free, 4, eye, lines, cover, points, focal_px, rim, pull,
                     matrix, vector,
                 )  # fmt: skip
             if cost < best:
                 best, place, turn = cost, p, t
-        place, turn, _, best = _improve(
-            kind, half, place, turn, 1.0, free, 10, eye, lines, cover, points, focal_px, rim_px, pull,
-            matrix, vector,
-        )  # fmt: skip
+        # Each run takes the scale of the surface's residuals from where the last one ended.
+        for _ in range(2):
+            place, turn, _, best = _improve(
+                kind, half, place, turn, 1.0, free, 5, eye, lines, cover, points, focal_px, rim_px,
+                pull, matrix, vector,
+            )  # fmt: skip
         count = len(lines) + len(points)
         cost = best / max(count - free, 1)
         system = matrix[:free, :free].copy()
@@ -132,7 +133,7 @@ def _entry(version: int) -> Any:
             # A ball has no turn: its columns must not leave the system singular, so two runs of a few
             # steps free all seven numbers with the turn's held by the damping.
             _, _, size, _ = _improve(
-                kind, half, place.copy(), turn.copy(), 1.0, 7, 5, eye, lines, cover, points, focal_px,
+                kind, half, place.copy(), turn.copy(), 1.0, 7, 3, eye, lines, cover, points, focal_px,
                 0.7, pull, matrix, vector,
             )  # fmt: skip
         return place, turn, size, covariance, cost

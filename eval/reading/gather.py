@@ -16,7 +16,6 @@ Array = Any  # numba's
 
 MARGIN_PX = 3
 MOST_POINTS = 100
-OWN, OTHER, UNKNOWN = 1, 0, -1
 
 
 @kept
@@ -27,29 +26,36 @@ def gather(
     """Unit lines (L, 3), their cover (L,) and surface points (P, 3) of a window of the image.
 
     `mine` (H, W) are the body's pixels and `cover` their cover; others in which something nearer
-    than `near_m` stands (`hides` (H, W), m) are left out. Where the body is many pixels wide every
-    third of those inside is taken. No points where `depth` is 0.
+    than `near_m` stands (`hides` (H, W), m) are left out, and those more than MARGIN_PX from its rim.
+    No points where `depth` is 0.
     """
     room = (right - left) * (bottom - top)
     lines, covers = np.empty((room, 3)), np.empty(room)
     points = np.empty((room, 3))
     count, seen = 0, 0
-    large = room > 400
+    band = np.zeros(mine.shape, np.bool_)
+    inner = np.zeros(mine.shape, np.bool_)
+    for y in range(top, bottom):
+        for x in range(left, right):
+            if not mine[y, x]:
+                continue
+            if left < x < right - 1 and top < y < bottom - 1:
+                beside = mine[y, x - 1] and mine[y, x + 1]
+                inner[y, x] = beside and mine[y - 1, x] and mine[y + 1, x]
+            if not inner[y, x]:
+                x0, x1 = max(x - MARGIN_PX, left), min(x + MARGIN_PX + 1, right)
+                for v in range(max(y - MARGIN_PX, top), min(y + MARGIN_PX + 1, bottom)):
+                    band[v, x0:x1] = True
     for y in range(top, bottom):
         for x in range(left, right):
             own = mine[y, x]
-            if not own and hides[y, x] < near_m and cover[y, x] == 0.0:
-                continue
-            inner = own and left < x < right - 1 and top < y < bottom - 1
-            if inner:
-                inner = (
-                    mine[y - 1, x] and mine[y + 1, x] and mine[y, x - 1] and mine[y, x + 1]
-                )  # fmt: skip
             if own and depth[y, x] > 0.0:
                 for a in range(3):
                     points[seen, a] = eye[a] + depth[y, x] * rays[y, x, a]
                 seen += 1
-            if inner and large and (x + y) % 3:
+            if not band[y, x] or (inner[y, x] and (x + y) % 2):
+                continue
+            if not own and hides[y, x] < near_m and cover[y, x] == 0.0:
                 continue
             length = np.sqrt(rays[y, x, 0] ** 2 + rays[y, x, 1] ** 2 + rays[y, x, 2] ** 2)
             for a in range(3):

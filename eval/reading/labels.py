@@ -23,7 +23,7 @@ AMBIGUOUS = 0.75
 """A pixel whose nearest colour is not nearer than this share of the next one is nobody's."""
 BLACK = 12.0
 """Brightness (0-441) below which a pixel's hue is noise."""
-NOBODY = -1
+NOBODY, UNCLEAR = -1, -2
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Palette:
         return sorted({int(who) for who in self.owner if who != NOBODY})
 
     def classify(self, frame: NDArray[np.uint8]) -> NDArray[np.int16]:
-        """Body index of every pixel of (H, W, 3), NOBODY where static, unknown or ambiguous.
+        """Body index of every pixel of (H, W, 3), NOBODY where static, UNCLEAR if none fits well.
 
         The distance is that to the rays of shades, so light and shadow do not count; a blend of
         two bodies' colours lies between their rays and is refused unless clearly nearer to one.
@@ -127,9 +127,11 @@ def _classify(frame: Array, rays: Array, low: Array, high: Array, owner: Array) 
                     best, who = gap, owner[k]
                 elif gap < second and owner[k] != who:
                     second = gap
-            if who >= 0 and best <= AMBIGUOUS * AMBIGUOUS * second:
-                if best <= FARTHEST * FARTHEST * max(square, BLACK * BLACK):
-                    label[y, x] = who
+            clear = best <= AMBIGUOUS * AMBIGUOUS * second
+            if clear and best <= FARTHEST * FARTHEST * max(square, BLACK * BLACK):
+                label[y, x] = who
+            else:
+                label[y, x] = -2
     return label
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from worldsim.eval.reading.distance import SPHERE, distance, nearest, njit, normal
+from worldsim.eval.reading.distance import SPHERE, distance, nearest, njit, normal, rim_normal
 
 Array = Any  # numba's
 
@@ -111,7 +111,7 @@ def normal_equations(
         slope = -seen * (1.0 - seen) / (width * _RIM_SIGMA)
         if slope > -1e-9:
             continue
-        nx, ny, nz = normal(kind, size, x, y, z)
+        nx, ny, nz = rim_normal(kind, size, x, y, z, dx, dy, dz)
         _add(
             matrix, vector, row, place, turn, nx, ny, nz, x, y, z, gap, scale, slope, residual, 1.0
         )

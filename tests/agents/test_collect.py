@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -37,6 +38,19 @@ def test_bytes_depend_on_the_number_only() -> None:
         [sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True
     )
     assert hashlib.sha256(here).hexdigest() == there.stdout.strip()
+
+
+def test_an_environment_is_kept_but_not_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    maker, made = Collector("drop", steps=3), []
+    make = gymnasium.make
+    monkeypatch.setattr(gymnasium, "make", lambda *a, **k: made.append(a) or make(*a, **k))
+    first = encode(maker(1))
+    assert encode(maker(1)) == first and len(made) == 1
+    with monkeypatch.context() as broken:
+        broken.setattr("worldsim.agents.collect.Explore", lambda: None)
+        with pytest.raises(AttributeError):
+            maker(0)
+    assert encode(maker(1)) == first and len(made) == 2
 
 
 def test_numbers_and_seeds_differ(episodes: list[Episode]) -> None:

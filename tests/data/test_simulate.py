@@ -182,7 +182,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     folder = tmp_path / "push"
-    process = start(folder, wait_s=0.2)
+    process = start(folder, wait_s=1.0)  # nine more to make: time enough on a busy machine
     wait_for(folder, 3)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=30)

@@ -17,14 +17,14 @@ from worldsim.render.renderer import Images
 from worldsim.sim.scene import Scene
 from worldsim.sim.simulator import Simulator
 
-STEPS = 40
+STEPS = 24
 Rerender = Callable[..., Episode]
 Resimulate = Callable[..., Episode]
 
 
 @pytest.fixture(scope="session")
 def episodes() -> list[Episode]:
-    """Four episodes of the exploring policy, 40 steps each."""
+    """Four episodes of the exploring policy, 24 steps each."""
     pytest.importorskip("pybullet")
     collector = Collector(seed=11, steps=STEPS)
     return [collector(index) for index in range(4)]

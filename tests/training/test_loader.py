@@ -93,7 +93,12 @@ def test_loaders_end_with_ctrl_c_quietly(clips: ClipDataset) -> None:
     )  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == "reading\n"
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    said, error = process.communicate(timeout=30)
+    try:
+        said, error = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # it goes on reading: leave nothing behind
+        process.communicate()
+        raise
     assert (said, error) == ("stopped\n", "")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

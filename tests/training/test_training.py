@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +59,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path | Sequence[Path], out: Path, steps: int = 20, **options: object) -> Path:
-    options = {"workers": 1, "progress": False, **options}
+    # "auto" measures bfloat16 first: seconds on a CPU without it.
+    options = {"workers": 1, "progress": False, "precision": "float32", **options}
     return train(SMALL, data, out, Budget(steps=steps), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def paused(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """A run of 20 steps by so many workers, paused after 10; not to be written into."""
+
+    @cache
+    def made(workers: int) -> Path:
+        out = tmp_path_factory.mktemp("paused") / f"by-{workers}"
+        return run(data, out, workers=workers, pause_after=10)
+
+    return made
 
 
 def job(data: Path, out: Path) -> Job:
@@ -81,9 +96,11 @@ def job(data: Path, out: Path) -> Job:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_resuming_is_bit_exact(data: Path, tmp_path: Path, workers: int) -> None:
+def test_resuming_is_bit_exact(
+    data: Path, paused: Callable[[int], Path], tmp_path: Path, workers: int
+) -> None:
     straight = run(data, tmp_path / "straight", workers=workers)
-    broken = run(data, tmp_path / "broken", workers=workers, pause_after=10)
+    broken = Path(shutil.copytree(paused(workers), tmp_path / "broken"))
     assert load_state(broken)["step"] == 10
     run(data, broken, workers=workers, resume=True)
     one, two = load_state(straight), load_state(broken)
@@ -97,7 +114,8 @@ def test_resuming_is_bit_exact(data: Path, tmp_path: Path, workers: int) -> None
 
 
 def test_a_run_is_a_checkpoint_with_its_diary(data: Path, tmp_path: Path) -> None:
-    out = run(data, tmp_path / "run", steps=40)
+    out = run(data, tmp_path / "run", steps=40, precision="auto")
+    assert load_state(out)["precision"] in ("float32", "bfloat16")
     model = load(out)
     near_m, far_m = model.config.depth_range_m
     assert 0 < near_m < far_m and model.config.scenario == "push"
@@ -203,7 +221,8 @@ def test_ctrl_c_writes_a_checkpoint(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     code = (
         "import sys; from pathlib import Path; from test_training import SMALL, Budget, train\n"
-        f"train(SMALL, Path({str(data)!r}), Path({str(out)!r}), Budget(steps=100000), workers=1)"
+        f"train(SMALL, Path({str(data)!r}), Path({str(out)!r}), Budget(steps=100000), workers=1,"
+        "precision='float32')"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, stderr=subprocess.PIPE
@@ -250,11 +269,13 @@ def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -
     assert not (tmp_path / "other").exists()
 
 
-def test_two_workers_say_what_is_wrong_in_one_line(data: Path, tmp_path: Path) -> None:
-    out = run(data, tmp_path / "run", steps=4, workers=2, pause_after=2)
+def test_two_workers_say_what_is_wrong_in_one_line(
+    data: Path, paused: Callable[[int], Path], tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(paused(2), tmp_path / "run"))
     (out / "state.pt").write_bytes((out / "state.pt").read_bytes()[:1000])
     with pytest.raises(InputError, match="is damaged"):
-        run(data, out, steps=4, workers=2, resume=True)
+        run(data, out, workers=2, resume=True)
 
 
 def test_a_run_that_died_before_its_first_checkpoint_starts_anew(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +21,15 @@ from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.sim.look import LOOKS, Look
 from worldsim.sim.mesh import Mesh
-from worldsim.sim.scenarios import find_scenario
+from worldsim.sim.scenarios import Scenario, find_scenario
 from worldsim.sim.scenarios.swap import with_mesh
 from worldsim.sim.scene import Scene, Split
 
 LARGEST = 10.0
+
+_LEFT: list[tuple[tuple[Scenario, dict[str, Any]], gymnasium.Env[Any, Any]]] = []
+_MOST_LEFT = 2
+"""Environments that this process keeps for the episodes to come."""
 
 
 @dataclass(frozen=True)
@@ -140,26 +147,38 @@ class Collector:
         if index < 0:
             raise InputError(f"episode numbers start at 0, got {index}")
         drawn = np.random.SeedSequence([self.seed, index]).generate_state(1, np.uint64)
-        env = gymnasium.make(
-            find_scenario(self.scenario).env_id,
-            max_episode_steps=self.steps,
-            disable_env_checker=True,
-            size_px=self.size_px,
-            split=self.split,
-            frame_rate_hz=self.frame_rate_hz,
-            end_on_success=False,
-            look=self.look,
-            draw=self.frames,
-        )
         seed, options = int(drawn[0]) >> 1, None
-        try:
+        with self._environment() as env:
             if self.replacement is not None:
                 env.reset(seed=seed)
                 scene = env.unwrapped.scene  # type: ignore[attr-defined]
                 options = {"scene": self._replaced(scene)}
             return rollout(env, Explore(), seed=seed, options=options)
-        finally:
+
+    @contextmanager
+    def _environment(self) -> Iterator[gymnasium.Env[Any, Any]]:
+        """An environment of these settings: one that an earlier episode left, or a new one.
+
+        One takes up to 10 ms to make, and an arm loads faster where it was loaded before.
+        """
+        scenario = find_scenario(self.scenario)
+        settings: dict[str, Any] = {
+            "max_episode_steps": self.steps,
+            "size_px": self.size_px,
+            "split": self.split,
+            "frame_rate_hz": self.frame_rate_hz,
+            "look": self.look,
+            "draw": self.frames,
+        }
+        env = _left((scenario, settings)) or gymnasium.make(
+            scenario.env_id, disable_env_checker=True, end_on_success=False, **settings
+        )
+        try:
+            yield env
+        except BaseException:
             env.close()
+            raise
+        _LEFT.append(((scenario, settings), env))
 
     def _first_scene(self) -> Scene:
         scene = find_scenario(self.scenario).make_scene(
@@ -172,6 +191,24 @@ class Collector:
     def _replaced(self, scene: Scene) -> Scene:
         found = self.replacement
         return scene if found is None else with_mesh(scene, found.mesh, found.scale)
+
+
+def _left(wanted: tuple[Scenario, dict[str, Any]]) -> gymnasium.Env[Any, Any] | None:
+    """An environment of these settings that is not in use. All but the last few are closed."""
+    found = None
+    for place in [place for place in _LEFT if place[0] == wanted][:1]:
+        with suppress(ValueError):  # another thread was faster
+            _LEFT.remove(place)
+            found = place[1]
+    while len(_LEFT) > _MOST_LEFT:
+        _LEFT.pop(0)[1].close()
+    return found
+
+
+@atexit.register
+def _close_left() -> None:
+    while _LEFT:
+        _LEFT.pop()[1].close()
 
 
 def _recorded_mesh(folder: Path, scenario: str, facts: dict[str, Any] | None) -> Replacement | None:

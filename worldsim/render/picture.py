@@ -6,7 +6,7 @@ from typing import Any
 
 from worldsim.render import bounds, raster, shading
 from worldsim.render.compiled import digest, entry, kernel
-from worldsim.render.pixels import TIE, TILE, paint, smooth
+from worldsim.render.pixels import TIE, TILE, choose, paint, smooth
 from worldsim.render.solids import MESH
 
 Array = Any  # of numba's; its types are the layout's
@@ -72,10 +72,10 @@ def _see_mesh(
 
 @kernel
 def _meshes(bodies: Array, view: Array, meshes: Array, layers: Array, room: Array) -> None:
-    """Draw all meshes into z-buffers and light map."""
+    """Draw all meshes into the first z-buffer and the light map."""
     points, faces, starts = meshes
     nearness, owner, triangle = layers
-    heights, ways, corners, before, _, _ = room
+    heights, ways, corners, before, _, _, _ = room
     if len(starts) > 0:
         raster.place_light_map(bodies, starts, view, ways, heights)
     for m in range(len(starts)):
@@ -97,6 +97,21 @@ def _meshes(bodies: Array, view: Array, meshes: Array, layers: Array, room: Arra
 
 
 @kernel
+def _sample_meshes(bodies: Array, view: Array, meshes: Array, layers: Array, room: Array) -> None:
+    """Draw all meshes into the z-buffers of further samples, where wanted."""
+    points, faces, starts = meshes
+    nearness, owner, triangle = layers
+    _, _, corners, _, _, _, wanted = room
+    for m in range(len(starts)):
+        number, v0, v1 = starts[m, 0], starts[m, 1], starts[m, 2]
+        f0, f1 = starts[m, 3], starts[m, 4]
+        raster.draw_samples(
+            bodies, number, view, points[v0:v1], faces[f0:f1], f0, v0, corners, nearness, owner,
+            triangle, wanted,
+        )  # fmt: skip
+
+
+@kernel
 def _rest(
     bodies: Array, view: Array, resting: Array, touched: Array, meshes: Array, layers: Array,
     room: Array,
@@ -104,7 +119,7 @@ def _rest(
     """Draw the bodies that rest."""
     ids, depth, keys, rgb = resting
     points, faces, _ = meshes
-    heights, _, _, _, near, shaded = room
+    heights, _, _, _, near, shaded, _ = room
     for y in range(len(ids)):
         ids[y, :] = 0
         depth[y, :] = view.far
@@ -128,7 +143,7 @@ def _move(
     """Draw the bodies that move over what rests."""
     ids, depth, _, _, touched = images
     points, faces, starts = meshes
-    heights, _, _, _, near, shaded = room
+    heights, _, _, _, near, shaded, wanted = room
     for y in range(len(ids)):
         touched[y, :] = 0
     _list(bodies, True, shaded)
@@ -147,6 +162,9 @@ def _move(
     shapes, light = (points, faces), (shaded, heights)
     paint(bodies, view, False, images, ids0, layers[2], shapes, light)
     if view.samples > 1:
+        if len(starts) > 0:
+            choose(images, layers[0], wanted)
+            _sample_meshes(bodies, view, meshes, layers, room)
         smooth(bodies, view, len(starts) > 0, images, near, layers, shapes, light)
 
 

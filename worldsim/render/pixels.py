@@ -185,6 +185,36 @@ def paint(
 
 
 @kernel
+def _borders(keys: Array, touched: Array, x: int, y: int) -> tuple[bool, bool]:
+    """Whether a pixel is an edge's, and whether it or one of the four beside it has changed."""
+    height, width = keys.shape
+    key, edge, changed = keys[y, x], False, touched[y, x] == CHANGED
+    for n in range(4):
+        i = min(max(y + (n == 0) - (n == 1), 0), height - 1)
+        j = min(max(x + (n == 2) - (n == 3), 0), width - 1)
+        edge |= keys[i, j] != key
+        changed |= touched[i, j] == CHANGED
+    return edge, changed
+
+
+@kernel
+def choose(images: Array, nearness: Array, wanted: Array) -> None:
+    """Mark in `wanted` (H, W) what `smooth` will sample, and empty the z-buffers there."""
+    _, _, keys, _, touched = images
+    height, width = keys.shape
+    for y in range(height):
+        for x in range(width):
+            wanted[y, x] = 0
+            if touched[y, x] == 0:
+                continue
+            edge, changed = _borders(keys, touched, x, y)
+            if edge and changed:
+                wanted[y, x] = 1
+                for k in range(1, nearness.shape[0]):
+                    nearness[k, y, x] = 0.0
+
+
+@kernel
 def smooth(
     bodies: Array, view: Array, meshes: bool, images: Array, near: Array, layers: Array,
     shapes: Array, light: Array,
@@ -198,12 +228,7 @@ def smooth(
         for x in range(width):
             if touched[y, x] == 0:
                 continue
-            key, edge, changed = keys[y, x], False, touched[y, x] == CHANGED
-            for n in range(4):
-                i = min(max(y + (n == 0) - (n == 1), 0), height - 1)
-                j = min(max(x + (n == 2) - (n == 3), 0), width - 1)
-                edge |= keys[i, j] != key
-                changed |= touched[i, j] == CHANGED
+            edge, changed = _borders(keys, touched, x, y)
             if not changed:
                 continue
             if edge:

@@ -60,6 +60,7 @@ class Renderer:
             *room_arrays(scene, self._meshes),
             np.zeros(9, np.int64),
             np.zeros((*tiles, 1 + len(scene.bodies)), np.int32),
+            np.zeros(size, np.uint8),
         )
 
     def draw(self, position_m: Float, orientation_xyzw: Float) -> Images:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -42,7 +43,7 @@ class Camera:
         check_above_zero("camera: fov_y_rad, near_m", (self.fov_y_rad, self.near_m), 2)
         check_numbers("camera: far_m", (self.far_m,), 1, self.near_m)
         forward = np.subtract(self.target_m, self.position_m)
-        aside = float(np.linalg.norm(np.cross(forward, self.up)))
+        aside = float(np.linalg.norm(_cross(forward, self.up)))
         if self.fov_y_rad >= np.pi or self.near_m == self.far_m or aside < 1e-9:
             raise InputError(
                 "camera: it must look at another point than its own, not along `up`, at less than "
@@ -55,14 +56,14 @@ class Camera:
         eye = np.array(self.position_m)
         forward = np.array(self.target_m) - eye
         forward /= np.linalg.norm(forward)
-        right = np.cross(forward, np.array(self.up))
+        right = _cross(forward, self.up)
         right /= np.linalg.norm(right)
         transform = np.eye(4)
-        transform[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+        transform[:3, :3] = np.stack([right, _cross(forward, right), forward], axis=1)
         transform[:3, 3] = eye
         return transform
 
-    @property
+    @cached_property
     def orientation_xyzw(self) -> tuple[float, float, float, float]:
         """Turn of the camera's axes, as a unit quaternion of world_from_camera."""
         from scipy.spatial.transform import Rotation  # loaded on use: `import worldsim` is light
@@ -112,3 +113,9 @@ class Camera:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Camera:
         return cls(**as_tuples(values))
+
+
+def _cross(one: Sequence[float] | Float, other: Sequence[float] | Float) -> Float:
+    """What np.cross gives for two vectors, at a tenth of its time."""
+    (a, b, c), (x, y, z) = one, other
+    return np.array([b * z - c * y, c * x - a * z, a * y - b * x])

@@ -29,12 +29,15 @@ class Simulator:
 
     Equal scenes and actions give bit-identical states, in any process and after any history.
     Holds an engine until `close()`, the end of a `with` block or garbage collection.
+    With `seen` False the robot's meshes are not loaded, which takes 70 ms, unless the look is
+    "tiny"; `render` does not work then.
     Raises InputError where pybullet is not installed, and before a first `reset`.
     """
 
     _client = -1  # so that close() also works on what __init__ never saw
 
-    def __init__(self) -> None:
+    def __init__(self, seen: bool = True) -> None:
+        self._seen = seen
         self._bullet = load_bullet()
         self._client = self._bullet.connect(self._bullet.DIRECT)
         if self._client < 0:
@@ -60,7 +63,8 @@ class Simulator:
         self._set_engine(scene)
         self._actions: list[NDArray[np.float32]] = []
         self._start = _start_state(scene)
-        self._world = World(self._bullet, self._client, scene)
+        seen = self._seen or scene.look.renderer == "tiny"
+        self._world = World(self._bullet, self._client, scene, seen)
         self._links = self._build(scene)
         self._contacts = ContactLog({place: index for index, place in self._links.items()})
         self._segment = _segments(self._links)
@@ -146,6 +150,8 @@ class Simulator:
         Depth is `far_m` and segmentation 0 where nothing was hit. `shadow` adds its shadow pass.
         """
         camera = self.camera
+        if not self._world.seen:
+            raise InputError("this simulator was made with seen=False: it has nothing to render")
         _, _, rgba, buffer, values = self._bullet.getCameraImage(
             **_camera_arguments(self._bullet, camera, self.scene.light),
             shadow=int(shadow),

@@ -26,11 +26,15 @@ _CLOSED = 1.5  # a gap of this many first steps of free fall is closed: less, an
 
 @dataclass
 class World:
-    """What an actuator builds with. `bullet` is the pybullet module, `client` its world."""
+    """What an actuator builds with. `bullet` is the pybullet module, `client` its world.
+
+    Where it is not `seen`, what only TinyRenderer sees may be left out.
+    """
 
     bullet: Any
     client: int
     scene: Scene
+    seen: bool = True
 
     def shapes(self, body: Body) -> tuple[int, int]:
         """PyBullet's collision and visual shape of a body; see create_shapes."""
@@ -148,7 +152,7 @@ class World:
             physicsClientId=self.client,
         )
 
-    def push(self, identifier: int, force_n: Float) -> None:
+    def push(self, identifier: int, force_n: Sequence[float]) -> None:
         """Apply a force through the centre of a body during the next physics step."""
         position_m, _ = self.bullet.getBasePositionAndOrientation(
             identifier, physicsClientId=self.client
@@ -156,7 +160,7 @@ class World:
         self.bullet.applyExternalForce(
             identifier,
             -1,
-            force_n.tolist(),
+            force_n,
             position_m,
             self.bullet.WORLD_FRAME,
             physicsClientId=self.client,

@@ -60,6 +60,7 @@ class _Panda(Drive):
         self._bullet, self._client = world.bullet, world.client
         self._scales, self._dt_s = scene.action_spec.scales, scene.dt_s
         self._substeps = scene.substeps
+        self._forces = (*_TORQUE_N_M, settings.grip_n, settings.grip_n)
         base, left, right = (scene.body(name) for name in (BASE, *FINGERS))
         self._base = (base.position_m, base.orientation_xyzw)
         self._check_reach()
@@ -81,20 +82,21 @@ class _Panda(Drive):
         self._target_m = np.clip(moved_m, settings.low_m, settings.high_m)
         opening_m = min(max(self._opening_m, found_m - _SQUEEZE_M), found_m + _SQUEEZE_M)
         self._opening_m = min(max(opening_m - closing_m_s * self._dt_s, 0.0), STROKE_M)
-        self._last, self._goal, self._step = self._goal, self._motor_goal(), 0
+        last, self._goal = self._goal, self._motor_goal()
+        way = self._goal - last
+        shares = np.arange(self._substeps)[:, None] / self._substeps
+        self._speeds = (way / self._dt_s).tolist()
+        self._leads = iter((last + way * shares).tolist())
 
     def push(self) -> None:
         """Lead the motors to the frame's goal, a straight line in the joints."""
-        way = self._goal - self._last
-        at_step_begin = self._last + way * (self._step / self._substeps)
-        self._step += 1
         self._bullet.setJointMotorControlArray(
             self._identifier,
             _MOTORS,
             self._bullet.POSITION_CONTROL,
-            targetPositions=at_step_begin.tolist(),
-            targetVelocities=(way / self._dt_s).tolist(),
-            forces=(*_TORQUE_N_M, self._settings.grip_n, self._settings.grip_n),
+            targetPositions=next(self._leads),
+            targetVelocities=self._speeds,
+            forces=self._forces,
             positionGains=_GAINS,
             velocityGains=_FOLLOW,
             physicsClientId=self._client,
@@ -123,14 +125,21 @@ class _Panda(Drive):
 
     def _load(self) -> int:
         """The robot in its own meshes, in the materials and plain colours of the scene's bodies."""
+        seen, unseen = self._world.seen, self._bullet.URDF_IGNORE_VISUAL_SHAPES
         self._keep_files(True)  # 0.1 s instead of 0.3 s, from a process's second reset on
         identifier: int = self._bullet.loadURDF(
-            str(data_path() / URDF), *self._base, useFixedBase=1, physicsClientId=self._client
+            str(data_path() / URDF),
+            *self._base,
+            useFixedBase=1,
+            flags=0 if seen else unseen,
+            physicsClientId=self._client,
         )
         self._keep_files(False)
         for link in LINKS:
             body = self._world.scene.body(link.name)
             self._world.set_material(identifier, link.number, body)
+            if not seen:
+                continue
             self._bullet.changeVisualShape(
                 identifier,
                 link.number,

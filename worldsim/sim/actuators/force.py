@@ -66,14 +66,15 @@ class _Pull(Drive):
         self.links = {index: (self._identifier, link)}
         self._axes = ["xyz".index(axis) for axis in settings.axes]
         self._scales_n = world.scene.action_spec.scales
-        self._force_n = np.zeros(3)
+        self._force_n = [0.0, 0.0, 0.0]
 
     def act(self, action: NDArray[np.float32]) -> None:
-        self._force_n = np.zeros(3)
-        self._force_n[self._axes] = np.asarray(action, np.float64) * self._scales_n
+        force_n = np.zeros(3)
+        force_n[self._axes] = np.asarray(action, np.float64) * self._scales_n
+        self._force_n = force_n.tolist()
 
     def push(self) -> None:
-        if self._force_n.any():
+        if any(self._force_n):
             self._world.push(self._identifier, self._force_n)
 
 
@@ -85,17 +86,17 @@ class _Thrower(Drive):
         self._identifier, link = world.add(world.scene.bodies[index])
         self.links = {index: (self._identifier, link)}
         self._scales_m_s, self._gust_n = world.scene.action_spec.scales, settings.gust_n
-        self._force_n = np.zeros(3)
+        self._force_n = [0.0, 0.0, 0.0]
         self._flying = False
 
     def act(self, action: NDArray[np.float32]) -> None:
         values = np.asarray(action, np.float64)
         if self._flying:
-            self._force_n = self._gust_n * values
+            self._force_n = (self._gust_n * values).tolist()
         elif values.any():
             self._world.launch(self._identifier, self._scales_m_s * values)
         self._flying = True
 
     def push(self) -> None:
-        if self._force_n.any():
+        if any(self._force_n):
             self._world.push(self._identifier, self._force_n)
