@@ -104,7 +104,7 @@ class Case:
         except Exception as error:  # one bad clip must not end the run
             nothing = np.full_like(self.truth.position_m, np.nan)
             reason = f"{error}" if isinstance(error, InputError) else repr(error)
-            return replace(self.placed(nothing), unreadable=reason)
+            return replace(self.placed(nothing), pictured=True, unreadable=reason)
         return self._evidence(cut, reading)
 
     def floor_evidence(self) -> Evidence:

@@ -46,12 +46,12 @@ def score_row(
     row = Row(
         name,
         bodies,
-        _checks(entries, checks, steps),
         _horizon([first(failures(entry)) for entry in entries], entries, steps),
         replace(
             summary("frames with every body found", "share", np.nanmean(found, axis=1), np.mean),
             per_step=per_step(found, np.mean),
         ),
+        checks=_checks(entries, checks, steps),
     )
     if all(entry.pictured and not entry.unreadable for entry in entries):
         pixels = pixel_row(

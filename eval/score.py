@@ -71,11 +71,11 @@ class Row:
 
     name: str
     bodies: dict[str, BodyScores] = field(default_factory=dict)
-    checks: dict[str, dict[str, Score]] = field(default_factory=dict)
     valid_horizon: Score | None = None
     all_found: Score | None = None
     psnr: dict[int, Score] = field(default_factory=dict)
     one_step_ratio: Score | None = None
+    checks: dict[str, dict[str, Score]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

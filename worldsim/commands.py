@@ -148,6 +148,7 @@ def evaluate(
     train_data: Path | None = None,
     passes: int = 1,
     limits: str | None = None,
+    checks: tuple[str, ...] = (),
     selftest: bool = False,
     clips: int = 200,
     kinds: tuple[str, ...] = (),
@@ -173,6 +174,8 @@ def evaluate(
         passes: passes of the network for each frame.
         limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
             end with exit code 1 where it does not.
+        checks: those to make: position, horizon, motion, permanence, appearance, static; all when
+            not given.
         selftest: plant faults into true clips and judge those; needs no model and no data. What is
             finished stays in --out: the same line goes on from there.
         clips: selftest: faulty clips of every kind, and as many clean ones.
@@ -186,14 +189,24 @@ def evaluate(
         return
     if model is None or data is None:
         raise InputError("evaluate needs --model and --data, or --selftest")
+    from worldsim.eval.checks.registry import chosen
     from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
 
     arguments.positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
     if limits is not None and limits not in LEVELS:
         raise unknown("level", limits, LEVELS)
+    names = chosen(checks or None)
     report = judge(
-        model, data, arguments.folder(out), episodes, start_frames, horizon, train_data, passes
+        model,
+        data,
+        arguments.folder(out),
+        episodes,
+        start_frames,
+        horizon,
+        train_data,
+        passes,
+        names,
     )
     if limits is None:
         return

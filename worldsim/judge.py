@@ -37,6 +37,7 @@ def judge(
     horizon: int = 48,
     train_data: Path | None = None,
     passes: int = 1,
+    checks: Sequence[str] | None = None,
 ) -> Report:
     """Judge checkpoint `model` on the first `episodes` episodes of the recording `data`.
 
@@ -69,6 +70,7 @@ def judge(
             shuffled=shuffled,
             training=library,
             rerun=rerun,
+            checks=checks,
         )
     write_report(report, out, generated, references)
     print(report.table())

@@ -120,4 +120,4 @@ def passes(ratio: float) -> bool | None:
     """Whether a path ratio lies in the gate; None where there was too little motion to judge."""
     if np.isnan(ratio):
         return None
-    return RATIO_RANGE[0] <= ratio <= RATIO_RANGE[1]
+    return bool(RATIO_RANGE[0] <= ratio <= RATIO_RANGE[1])

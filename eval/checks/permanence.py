@@ -39,21 +39,12 @@ def permanence(evidence: Evidence) -> tuple[Measure, ...]:
         share = float(found[1:].sum() / expected[1:].sum())
         measurable = float(expected[1:].sum() / max(evidence.truth.visible[1:].sum(), 1)) * share
     swapped = _swapped(evidence) & found
-    kept = 1.0 - mean(np.where(found, swapped, np.nan)[1:])
     gone = first([_lost_from(shown, gone) for shown, gone in zip(expected.T, lost.T, strict=True)])
     more = evidence.reading.extra[:, moving] - evidence.floor.extra[:, moving]
     extra = np.maximum(more, 0)[1:]
     return (
         Measure("bodies found", share, "share", _count(lost, expected), measurable, gone, 0.0),
-        Measure(
-            "identity kept",
-            kept,
-            "share",
-            _count(swapped, found),
-            measurable,
-            _first_frame(swapped),
-            worst=0.0,
-        ),
+        _identity(swapped, found, expected, measurable),
         Measure(
             "duplicates",
             float(extra.sum(-1).mean()),
@@ -66,6 +57,16 @@ def permanence(evidence: Evidence) -> tuple[Measure, ...]:
     )
 
 
+def _identity(swapped: Bool, found: Bool, expected: Bool, measurable: float) -> Measure:
+    """Share of the body-frames found that are the body itself; none where none is found."""
+    kept, alarm = 1.0 - mean(np.where(found, swapped, np.nan)[1:]), _count(swapped, found)
+    if expected[1:].any() and not found[1:].any():
+        kept, alarm = 0.0, INF
+    frames = np.flatnonzero(swapped.any(1))
+    step = int(frames[0]) if len(frames) else None
+    return Measure("identity kept", kept, "share", alarm, measurable, step, worst=0.0)
+
+
 def _expected(evidence: Evidence) -> Bool:
     """Frames (S+1, M) in which the truth shows a body and the reading can find it."""
     floor: Bool = evidence.floor.found[:, evidence.truth.indices]
@@ -75,11 +76,6 @@ def _expected(evidence: Evidence) -> Bool:
 
 def _count(wrong: Bool, of: Bool) -> float:
     return float(wrong[1:].sum()) if of[1:].any() else NAN
-
-
-def _first_frame(wrong: Bool) -> int | None:
-    frames = np.flatnonzero(wrong.any(1))
-    return int(frames[0]) if len(frames) else None
 
 
 def _swapped(evidence: Evidence) -> Bool:

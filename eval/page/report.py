@@ -15,7 +15,7 @@ from worldsim.errors import InputError
 from worldsim.eval.score import Report, Score
 
 from .charts import legend, position_chart
-from .table import horizon_text, number, share, short
+from .table import ends, horizon_text, number, share, short
 from .video import contact_sheet, side_by_side, write_image, write_video
 
 FILMED = 3
@@ -93,10 +93,7 @@ def headline(report: Report) -> str:
 
 def lasting(score: Score) -> str:
     """A score's 95 % interval as text, nothing where it has none."""
-    if score.interval is None:
-        return ""
-    low, high = score.interval
-    return f"{short(low)} – {short(high)}"
+    return "" if score.interval is None else " – ".join(ends(score))
 
 
 def metres(score: Score) -> str:

@@ -79,10 +79,9 @@ def _check(report: Report, check: str) -> str:
 
 def _behind(row: Row, check: str, names: Sequence[str]) -> list[str]:
     scores = [row.checks[check][name] for name in names]
-    ends = [score.interval or (math.nan, math.nan) for score in scores]
     rows = {
-        "95 % from": [short(low) for low, _ in ends],
-        "     to": [short(high) for _, high in ends],
+        "95 % from": [ends(score)[0] for score in scores],
+        "     to": [ends(score)[1] for score in scores],
         "mean": [short(math.nan if s.mean is None else s.mean) for s in scores],
         "episodes": [str(score.n) for score in scores],
         "measurable": [share(score.measurable) for score in scores],
@@ -108,12 +107,21 @@ def horizon_text(score: Score) -> str:
 
 def number(score: Score | None) -> str:
     """A score for people. Of a Kaplan-Meier median past the end: more than what was watched."""
-    if score is None:
-        return "-"
-    if math.isinf(score.value) and score.per_step and score.mean is not None:
-        scale = score.mean / max(sum(score.per_step), 1e-9)
-        return f">{len(score.per_step) * scale:.3g}"
-    return short(score.value)
+    return "-" if score is None else _bounded(score, score.value)
+
+
+def ends(score: Score) -> tuple[str, str]:
+    """The ends of a score's 95 % interval, in the same words; dashes where it has none."""
+    low, high = score.interval or (math.nan, math.nan)
+    return _bounded(score, low), _bounded(score, high)
+
+
+def _bounded(score: Score, value: float) -> str:
+    if math.isinf(value) and score.per_step and score.mean is not None:
+        # The mean of a Kaplan-Meier score is the sum over its steps, in its unit.
+        unit_a_step = score.mean / max(sum(score.per_step), 1e-9)
+        return f">{len(score.per_step) * unit_a_step:.3g}"
+    return short(value)
 
 
 def short(value: float) -> str:

@@ -21,7 +21,7 @@ SCENE = make_scene("push", 3)
 PUSHER, SPHERE, BOX = (SCENE.index(name) for name in ("pusher", "sphere", "box"))
 SIZE = (STEPS + 1, SCENE.camera.height_px, SCENE.camera.width_px)
 TABLE = (180, 150, 120)
-SQUARES = {PUSHER: (slice(8, 14), 0), SPHERE: (slice(30, 36), 1), BOX: (slice(50, 56), 0)}
+SQUARES = {PUSHER: slice(8, 14), SPHERE: slice(30, 36), BOX: slice(50, 56)}
 
 
 def truth_episode() -> Episode:
@@ -37,7 +37,7 @@ def truth_episode() -> Episode:
     frames[:] = TABLE
     segmentation = np.full(SIZE, 1, np.uint8)
     depth_m = np.full(SIZE, 1.2, np.float32)
-    for body, (rows, moves) in SQUARES.items():
+    for body, rows in SQUARES.items():
         for t in range(STEPS + 1):
             left = 10 + (t if body != BOX else 0)
             frames[t, rows, left : left + 6] = 255 * np.array(SCENE.bodies[body].color_rgb)
