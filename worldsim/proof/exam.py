@@ -161,4 +161,4 @@ def _planted(truths: Truths, job: Job) -> Made:
 @cache
 def _simulator() -> Simulator:
     """One world a process."""
-    return Simulator()
+    return Simulator(seen=False)

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from worldsim.errors import InputError
 from worldsim.sim.scene import Scene
 from worldsim.sim.world import World
 
-Float = NDArray[np.float64]
 Link = tuple[int, int]
 
 
@@ -25,7 +23,7 @@ class Editor:
 
     def __init__(self, scene: Scene, world: World, links: dict[int, Link]) -> None:
         self.scene, self._world, self._links = scene, world, links
-        self._forces: dict[int, Float] = {}
+        self._forces: dict[int, tuple[float, ...]] = {}
 
     def loose(self, name: str) -> bool:
         """Whether a body moves freely: its pose and velocity are its own, not a joint's."""
@@ -68,9 +66,8 @@ class Editor:
 
     def pull(self, name: str, force_n: Sequence[float]) -> None:
         """Pull a body through its centre, in every physics step from now on; (0, 0, 0) ends it."""
-        force = np.array(force_n, float)
-        if force.any():
-            self._forces[self._identifier(name)] = force
+        if any(force_n):
+            self._forces[self._identifier(name)] = tuple(float(part) for part in force_n)
         else:
             self._forces.pop(self._identifier(name), None)
 

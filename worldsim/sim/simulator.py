@@ -13,11 +13,11 @@ from scipy.spatial.transform import Rotation
 
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Drive
-from worldsim.sim.bullet import load_bullet
+from worldsim.sim.bullet import camera_arguments, load_bullet
 from worldsim.sim.camera import Camera
 from worldsim.sim.contacts import ContactLog
 from worldsim.sim.editor import Editor
-from worldsim.sim.scene import Light, Scene
+from worldsim.sim.scene import Scene
 from worldsim.sim.world import World
 
 _QUIET_STEPS = 2.5
@@ -153,7 +153,7 @@ class Simulator:
         if not self._world.seen:
             raise InputError("this simulator was made with seen=False: it has nothing to render")
         _, _, rgba, buffer, values = self._bullet.getCameraImage(
-            **_camera_arguments(self._bullet, camera, self.scene.light),
+            **camera_arguments(self._bullet, camera, self.scene.light),
             shadow=int(shadow),
             physicsClientId=self._client,
         )
@@ -267,28 +267,6 @@ class Simulator:
             kind = scene.actuator.kind
             raise InputError(f"the {kind} actuator cannot drive {', '.join(lacking)}")
         return dict(sorted(links.items()))
-
-
-def _camera_arguments(bullet: Any, camera: Camera, light: Light) -> dict[str, Any]:
-    projection = bullet.computeProjectionMatrixFOV(
-        float(np.degrees(camera.fov_y_rad)),
-        camera.width_px / camera.height_px,
-        camera.near_m,
-        camera.far_m,
-    )
-    return {
-        "width": camera.width_px,
-        "height": camera.height_px,
-        "viewMatrix": bullet.computeViewMatrix(camera.position_m, camera.target_m, camera.up),
-        "projectionMatrix": projection,
-        "lightDirection": light.direction,
-        "lightColor": (1.0, 1.0, 1.0),
-        "lightAmbientCoeff": light.ambient,
-        "lightDiffuseCoeff": light.diffuse,
-        "lightSpecularCoeff": light.specular,
-        "flags": bullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
-        "renderer": bullet.ER_TINY_RENDERER,
-    }
 
 
 def _segments(links: dict[int, tuple[int, int]]) -> NDArray[np.uint8]:
