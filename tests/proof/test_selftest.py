@@ -14,6 +14,7 @@ import pytest
 
 from worldsim.errors import InputError
 from worldsim.proof import selftest as module
+from worldsim.proof.clips.truths import SCENARIOS
 from worldsim.proof.exam import Job, Outcome
 from worldsim.proof.ledger import LINES, Ledger, fingerprint
 from worldsim.proof.scoring.decision import Limits
@@ -24,7 +25,8 @@ SMALL = ("teleport", "float", "vanish", "swap", "freeze", "duplicate", "codec", 
 STORED = Path(__file__).with_name("small_selftest.json")
 """results.json of worldsim evaluate --selftest --clips 2 --kinds ... (those of SMALL)."""
 ALARM = "position error"
-LIMITS = Limits({ALARM: 1.0, "other": 1.0}, 1.0, 10, "by hand")
+ONE = Limits({ALARM: 1.0, "other": 1.0}, 1.0, 10)
+LIMITS = dict.fromkeys(SCENARIOS, ONE)
 
 
 def outcome(kind: str, part: str, clip: int, alarm: float, magnitude: float = 0.0) -> Outcome:

@@ -27,7 +27,11 @@ def main(
         workers: processes.
     """
     limits = calibrate(out, to, clips, seed, workers)
-    print(f"{to}: limits of {len(limits.limits)} alarms, together {limits.joint:.2f}")
+    for scenario, made in limits.items():
+        print(
+            f"{scenario:8s} {made.clips} clips, {len(made.limits)} alarms, joint {made.joint:.2f}"
+        )
+    print(to)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
@@ -27,8 +28,7 @@ from worldsim.sim.simulator import Simulator
 
 Judge = Callable[[Evidence], Sequence[Measure]]
 CALIBRATION = "calibration"
-DEGRADED_EVERY = 2
-"""Of the clips that limits are drawn from, every second one is degraded, the rest are as drawn."""
+"""Clean clips that limits are drawn from: half of them degraded, the rest as drawn."""
 
 
 @dataclass(frozen=True, order=True)
@@ -136,7 +136,8 @@ def make(truths: Truths, job: Job) -> Made:
     if job.kind == CALIBRATION:
         number = number_of(SCENARIOS[job.clip % len(SCENARIOS)], CALIBRATION, job.clip)
         truth = truths(number)
-        plain = job.clip // len(SCENARIOS) % DEGRADED_EVERY
+        # In pairs, so that of a scenario's clips every second one is of both sorts too.
+        plain = job.clip // len(SCENARIOS) // 2 % 2
         return Made(truth, truth if plain else controls.degraded(truth, rng), number)
     control = controls.find_control(job.kind)
     scenario = control.scenarios[job.clip // len(control.magnitudes) % len(control.scenarios)]
@@ -161,4 +162,6 @@ def _planted(truths: Truths, job: Job) -> Made:
 @cache
 def _simulator() -> Simulator:
     """One world a process."""
-    return Simulator(seen=False)
+    made = Simulator(seen=False)
+    atexit.register(made.close)
+    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict
 from pathlib import Path
@@ -23,11 +23,11 @@ from worldsim.proof.exam import CALIBRATION, Job, examine, make
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import Ledger
 from worldsim.proof.plan import CLEAN, FAULTY
-from worldsim.proof.scoring.decision import STORED, Limits
+from worldsim.proof.scoring.decision import Limits, read_limits, write_limits
 from worldsim.proof.tables import Result, Stressed
 
 CLIPS = 200
-CALIBRATION_CLIPS = 300
+CALIBRATION_CLIPS = 600
 STRESS = "stress"
 STRESS_CLIPS = 8
 KINDS = (*FAULTS, *CONTROLS, STRESS)
@@ -42,20 +42,20 @@ def selftest(
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
     workers: int = 2,
-    limits: Limits | None = None,
+    limits: Mapping[str, Limits] | None = None,
 ) -> tuple[list[Result], list[Stressed]]:
     """Judge `clips` faulty and as many clean clips of every kind; prints and writes the tables.
 
     The kind "stress" is the stress table, of 8 clips a row.
 
     Outcomes are kept in `out` as they are finished: the same call goes on from there, with more
-    clips too. `limits` are those of the alarms, the stored ones when not given. Raises InputError
-    on an unknown kind, and where `out` holds another selftest.
+    clips too. `limits` are those of the alarms by scenario, the stored ones when not given. Raises
+    InputError on an unknown kind, and where `out` holds another selftest.
     """
     for kind in kinds:
         if kind not in KINDS:
             raise unknown("kind", kind, KINDS)
-    limits = limits or Limits.read(STORED)
+    limits = limits or read_limits()
     told = [kind for kind in kinds if kind != STRESS]
     most = min(clips, STRESS_CLIPS) if STRESS in kinds else 0
     jobs = [Job(k, part, i) for i in range(clips) for k in told for part in (FAULTY, CLEAN)]
@@ -77,15 +77,18 @@ def selftest(
 
 def calibrate(
     out: Path, to: Path, clips: int = CALIBRATION_CLIPS, seed: int = 0, workers: int = 2
-) -> Limits:
-    """Draw the limits of all alarms from clean clips, half of them degraded, and write them."""
+) -> dict[str, Limits]:
+    """Draw each scenario's limits from clean clips, half of them degraded, and write them."""
     jobs = [Job(CALIBRATION, CALIBRATION, i) for i in range(clips)]
     command = f"python -m worldsim.proof.calibrate --clips {clips} --seed {seed}"
     with locked(out, "testing into"), Ledger(out, seed) as ledger:
         _run(ledger, jobs, Truths(seed), workers)
         kept = [o for o in ledger.of(CALIBRATION, CALIBRATION) if o.job.clip < clips]
-    limits = Limits.of([outcome.alarms for outcome in kept], command)
-    limits.write(to)
+    alarms: dict[str, list[dict[str, float]]] = {}
+    for outcome in kept:
+        alarms.setdefault(outcome.scenario, []).append(outcome.alarms)
+    limits = {scenario: Limits.of(rows) for scenario, rows in alarms.items()}
+    write_limits(to, limits, command)
     return limits
 
 

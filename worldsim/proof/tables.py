@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,18 +54,20 @@ class Stressed:
     published: dict[str, float]
 
 
-def result_of(kind: str, clips: int, ledger: Ledger, limits: Limits) -> Result:
+def result_of(kind: str, clips: int, ledger: Ledger, limits: Mapping[str, Limits]) -> Result:
     """The figures of a kind from its first `clips` clips of each part."""
     faulty, clean = (
         [o for o in ledger.of(kind, part) if o.job.clip < clips] for part in (FAULTY, CLEAN)
     )
     known = FAULTS.get(kind) or CONTROLS[kind]
-    score = np.array([limits.score(o.alarms) for o in faulty])
-    quiet = np.array([limits.score(o.alarms) for o in clean])
+    score = np.array([limits[o.scenario].score(o.alarms) for o in faulty])
+    quiet = np.array([limits[o.scenario].score(o.alarms) for o in clean])
     size = np.array([o.magnitude for o in faulty])
     by_size = {m: score[size == m] for m in dict.fromkeys(known.magnitudes) if m in size}
     line = decision.line(quiet)
-    loud = [limits.flags(o.alarms) for o, s in zip(faulty, score, strict=True) if s > line]
+    loud = [
+        limits[o.scenario].flags(o.alarms) for o, s in zip(faulty, score, strict=True) if s > line
+    ]
     return Result(
         kind=kind,
         control=kind in CONTROLS,
@@ -101,10 +103,10 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def stressed(row: str, clips: int, ledger: Ledger, limits: Limits) -> Stressed:
+def stressed(row: str, clips: int, ledger: Ledger, limits: Mapping[str, Limits]) -> Stressed:
     """The figures of a row from its first `clips` clips."""
     outcomes = [o for o in ledger.of(row, stress.PART) if o.job.clip < clips]
-    flags = [limits.flags(o.alarms) for o in outcomes]
+    flags = [limits[o.scenario].flags(o.alarms) for o in outcomes]
     names = sorted({name for o in outcomes for name in o.published})
     published = {n: float(np.mean([o.published[n] for o in outcomes])) for n in names}
     flagged = float(np.mean([bool(found) for found in flags]))

@@ -48,7 +48,7 @@ class Truths:
     seed: int = 0
     size_px: int = SIZE_PX
     steps: int | None = None
-    _collectors: dict[str, Collector] = field(default_factory=dict, repr=False)
+    _collectors: dict[str, Collector] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, number: int) -> Episode:
         rest, index = divmod(number, len(SCENARIOS))

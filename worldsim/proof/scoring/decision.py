@@ -26,27 +26,30 @@ _LEAST = 1e-9  # an alarm that no clean clip gives has a limit all the same
 
 @dataclass(frozen=True)
 class Limits:
-    """What each alarm reaches in clean clips: its quantile QUANTILE over `clips` of them.
+    """What each alarm reaches in clean clips of a scenario: its quantile QUANTILE over `clips`.
 
-    `joint` is that quantile of a clip's largest alarm over its limit: with so many alarms one or
-    the other is above its own more often. `command` makes these again.
+    `joint` is that quantile of a clip's largest alarm over its limit, where the limit was drawn
+    from the other half of the clips: with so many alarms one or the other is above its own more
+    often than each.
     """
 
     limits: dict[str, float]
     joint: float
     clips: int
-    command: str
 
     @classmethod
-    def of(cls, clips: Sequence[Alarms], command: str) -> Limits:
+    def of(cls, clips: Sequence[Alarms]) -> Limits:
         """From the alarms of clean clips; InputError where there are none."""
         if not clips:
             raise InputError("limits need the alarms of clean clips")
-        names = sorted({name for alarms in clips for name in alarms})
-        limits = {name: _upper([a[name] for a in clips if name in a]) for name in names}
-        alone = cls(limits, 1.0, len(clips), command)
-        joint = _upper([alone.largest(alarms) for alarms in clips])
-        return cls(limits, joint if np.isfinite(joint) else 1.0, len(clips), command)
+        halves = (clips[::2], clips[1::2])
+        crossed = [
+            cls(_limits(drawn), 1.0, 0).largest(alarms)
+            for drawn, others in (halves, halves[::-1])
+            for alarms in others
+        ]
+        joint = max(1.0, _upper([ratio for ratio in crossed if np.isfinite(ratio)]))
+        return cls(_limits(clips), joint, len(clips))
 
     def largest(self, alarms: Alarms) -> float:
         """The largest alarm over its limit and what all reach together; alarms without one: 0."""
@@ -67,19 +70,38 @@ class Limits:
         loud = [name for name, ratio in found.items() if ratio > 1.0]
         return tuple(sorted(loud, key=lambda name: -found[name]))
 
-    def write(self, path: Path) -> None:
-        values = {**asdict(self), "limits": {n: _plain(v) for n, v in self.limits.items()}}
-        write_whole(path, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode())
 
-    @classmethod
-    def read(cls, path: Path = STORED) -> Limits:
-        """Those that ship with worldsim, or a file. Raises InputError on what is none."""
-        try:
-            values = json.loads(path.read_text())
-            limits = {str(name): float(value) for name, value in values["limits"].items()}
-            return cls(limits, float(values["joint"]), values["clips"], values["command"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} holds no limits ({error})") from error
+def write_limits(path: Path, by_scenario: Mapping[str, Limits], command: str) -> None:
+    """Write the limits of all scenarios, and the command that makes them again."""
+    rows = {
+        scenario: {**asdict(made), "limits": {n: _plain(v) for n, v in made.limits.items()}}
+        for scenario, made in by_scenario.items()
+    }
+    content = {"command": command, "scenarios": rows}
+    write_whole(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+
+
+def read_limits(path: Path = STORED) -> dict[str, Limits]:
+    """Limits by scenario: those that ship with worldsim, or a file's.
+
+    Raises InputError on what holds none.
+    """
+    try:
+        return {
+            str(scenario): Limits(
+                {str(name): float(value) for name, value in row["limits"].items()},
+                float(row["joint"]),
+                int(row["clips"]),
+            )
+            for scenario, row in json.loads(path.read_text())["scenarios"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} holds no limits ({error})") from error
+
+
+def _limits(clips: Sequence[Alarms]) -> dict[str, float]:
+    names = sorted({name for alarms in clips for name in alarms})
+    return {name: _upper([a[name] for a in clips if name in a]) for name in names}
 
 
 def auc(clean: Float, faulty: Float) -> float:
