@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def static(evidence: Evidence) -> tuple[Measure, ...]:
 
 def _excess(made: NDArray[np.float64], true: NDArray[np.float64]) -> float:
     lasting, floor = (largest_pair(values[1:, None])[0] for values in (made, true))
-    return max(0.0, lasting - np.nan_to_num(floor)) if np.isfinite(lasting) else lasting
+    return max(0.0, lasting - float(np.nan_to_num(floor))) if math.isfinite(lasting) else lasting
 
 
 def _drift(episode: Episode, reading: Reading, evidence: Evidence, still: Bool) -> _Drift:

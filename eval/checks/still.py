@@ -27,12 +27,13 @@ _NEAR = np.ones((5, 5), np.uint8)
 def still_pixels(evidence: Evidence) -> Bool:
     """Pixels (S+1, H, W) that show static bodies or nothing in the reference.
 
-    Where the camera rests they do so in every frame and are the same ones. Two pixels round what
-    moves are left out.
+    Where the camera rests they do so in the first frames too, which the clip's later ones are
+    compared with: what a body has covered must come out as it was. Two pixels round what moves are
+    left out.
     """
     still = ~_moving_pixels(evidence.reference.segmentation, evidence.floor, evidence)
     if evidence.truth.world_from_camera is None:
-        still[:] = still.all(0)
+        still &= still[:FIRST_FRAMES].all(0)
     return still
 
 

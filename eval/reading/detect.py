@@ -12,7 +12,7 @@ from worldsim.sim.scene import Scene
 
 from .distance import BOX, CYLINDER, SPHERE
 from .fit import fit
-from .gather import MARGIN_PX, gather, outlined
+from .gather import MARGIN_PX, gather, outlined, soft_cover
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
 from .poses import nearest_alike, quaternion_of, starts
@@ -219,8 +219,13 @@ class Detector:
         body, view, half = self.scene.bodies[index], frame.view, self.half_m[index]
         focal_px = view.camera.focal_px
         middle, near_m = self._middle(index, blob, frame)
+        soft = (
+            blob.astype(np.float64)
+            if frame.has_depth
+            else soft_cover(frame.rgb, blob, frame.hides_m, near_m, *window)
+        )
         lines, cover, points = gather(
-            blob, blob.astype(np.float64), frame.hides_m, frame.depth_m, view.rays, view.eye_m,
+            blob, soft, frame.hides_m, frame.depth_m, view.rays, view.eye_m,
             *window, near_m,
         )  # fmt: skip
         last = memory.turn[index] if start is None else start.turn

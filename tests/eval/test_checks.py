@@ -326,6 +326,16 @@ def test_static_world_must_stay(fault: Callable[[Evidence], Evidence], name: str
     assert found[name].alarm > 0.005 and found[name].value > 0.0
 
 
+def test_what_a_body_has_covered_must_come_out_as_it_was() -> None:
+    evidence = clean()
+    segmentation = evidence.reference.segmentation
+    assert segmentation is not None
+    assert (segmentation[8:14, 33, 23] == SPHERE + 1).any()  # it passes here, and has left then
+    frames = evidence.generated.frames.copy()
+    frames[20:, 30:36, 21:27] = (20, 60, 200)
+    assert measured(shown(evidence, frames=frames), "static")["new objects"].alarm > 0.5
+
+
 def test_shadows_are_legal() -> None:
     found = measured(painted(clean(), (90, 75, 60)), "static")
     assert all(m.alarm == 0.0 for m in found.values())
