@@ -44,8 +44,9 @@ class Limits:
             raise InputError("limits need the alarms of clean clips")
         halves = (clips[::2], clips[1::2])
         crossed = [
-            cls(_scaled(_limits(drawn)), 1.0, 0).largest(alarms)
+            made.largest(alarms)
             for drawn, others in (halves, halves[::-1])
+            for made in [cls(_scaled(_limits(drawn)), 1.0, 0)]
             for alarms in others
         ]
         joint = max(1.0, _upper([ratio for ratio in crossed if np.isfinite(ratio)]))
