@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.checks.position import Truth, truth_of
+from worldsim.eval.checks.position import Truth, judged, truth_of
 from worldsim.eval.reading.perception import read
+from worldsim.eval.reading.reading import Reading
+
+from .chaos import Rerun, reading_error_m, spread_m
+from .evidence import Evidence
 
 Float = NDArray[np.float64]
 
@@ -24,33 +28,52 @@ class Case:
 
     reference: Episode
     start: int
+    clip: Episode  # the reference from the last start frame on
     truth: Truth
-    read_m: Float  # (S+1, M, 3) places of the moving bodies as read off the reference frames
-    before_m: Float | None  # (M, 3) the same one frame before the last start frame
+    floor: Reading  # of the clip's frames
+    before_m: Float | None  # (M, 3) places read one frame before the last start frame
+    runs_m: Float | None = None  # (R, S+1, M, 3) the simulator again, from perturbed starts
 
     @classmethod
-    def of(cls, reference: Episode, start_frames: int) -> Case:
+    def of(cls, reference: Episode, start_frames: int, rerun: Rerun | None = None) -> Case:
         """Raises InputError where the episode has no step after its start frames."""
         if not 1 <= start_frames <= reference.steps:
             raise InputError(
                 f"start_frames must be 1 to {reference.steps} for an episode of "
                 f"{reference.steps} steps, got {start_frames}"
             )
-        start, scene = start_frames - 1, reference.scene
-        reading = read(reference.frames, reference.depth_m, scene)
-        places = reading.position_m[:, list(scene.moving)]
-        truth = truth_of(reference, reading).since(start)
-        return cls(reference, start, truth, places[start:], places[start - 1] if start else None)
+        start, moving = start_frames - 1, judged(reference.scene)
+        reading = read(reference.frames, reference.depth_m, reference.scene)
+        truth = truth_of(reference, reading)
+        runs_m = None
+        if rerun is not None:
+            sigma_m = reading_error_m(reading.position_m[:, moving], truth)
+            runs_m = rerun(reference, start, sigma_m)
+        return cls(
+            reference,
+            start,
+            reference.part(start, reference.steps),
+            truth.since(start),
+            reading.part(start, reference.steps),
+            reading.position_m[start - 1, moving] if start else None,
+            None if runs_m is None else runs_m[:, start:, moving],
+        )
 
     @property
     def steps(self) -> int:
         """Steps after the start frames, S."""
-        return self.reference.steps - self.start
+        return self.clip.steps
 
     @property
     def frames(self) -> NDArray[np.uint8]:
         """Reference frames from the last start frame on, (S+1, H, W, 3)."""
-        return self.reference.frames[self.start :]
+        return self.clip.frames
+
+    @property
+    def read_m(self) -> Float:
+        """Places of the moving bodies as read off the reference frames, (S+1, M, 3)."""
+        places: Float = self.floor.position_m[:, self.truth.indices]
+        return places
 
     def cut(self, generated: Episode) -> Episode:
         """A generated episode from the last start frame on and no longer than the reference.
@@ -72,10 +95,60 @@ class Case:
             )
         return generated.part(self.start, self.reference.steps)
 
-    def read(self, generated: Episode) -> Float:
-        """Places of the moving bodies read off generated frames (already cut), (S+1, M, 3)."""
-        # Bodies are looked for as the reference's scene describes them.
-        scene = self.reference.scene
-        reading = read(generated.frames, generated.depth_m, scene)
-        places: Float = reading.position_m[:, list(scene.moving)]
-        return places
+    def evidence(self, generated: Episode) -> Evidence:
+        """A generated episode read, as evidence; one that cannot be read says why."""
+        try:
+            cut = self.cut(generated)
+            # Bodies are looked for as the reference's scene describes them.
+            reading = read(cut.frames, cut.depth_m, self.reference.scene)
+        except Exception as error:  # one bad clip must not end the run
+            nothing = np.full_like(self.truth.position_m, np.nan)
+            reason = f"{error}" if isinstance(error, InputError) else repr(error)
+            return replace(self.placed(nothing), pictured=True, unreadable=reason)
+        return self._evidence(cut, reading)
+
+    def floor_evidence(self) -> Evidence:
+        """The reference's own frames as evidence."""
+        return self._evidence(self.clip, self.floor)
+
+    def frozen(self) -> Evidence:
+        """The last start frame, repeated."""
+        still = _repeated(self.floor.part(0, 0), self.steps + 1)
+        clip = self.clip
+        frames = replace(
+            clip,
+            frames=np.repeat(clip.frames[:1], self.steps + 1, axis=0),
+            depth_m=np.repeat(clip.depth_m[:1], self.steps + 1, axis=0),
+            segmentation=None,
+            states=None,
+            contacts=None,
+        )
+        return self._evidence(frames, still)
+
+    def placed(self, places_m: Float) -> Evidence:
+        """Places (S+1, M, 3) alone as evidence, NaN where a body is missing; no pictures."""
+        moving, floor = self.truth.indices, self.floor
+        values = {field.name: getattr(floor, field.name).copy() for field in fields(Reading)}
+        values["position_m"][:, moving] = places_m
+        values["found"][:, moving] = ~np.isnan(places_m).any(-1)
+        values["hidden"][:, moving] = False
+        values["extra"][:, moving] = 0
+        for name in ("covariance_m2", "orientation_xyzw", "overlap", "scale", "color_ratio"):
+            values[name][:, moving] = np.nan
+        return replace(self._evidence(self.clip, Reading(**values)), pictured=False)
+
+    def _evidence(self, generated: Episode, reading: Reading) -> Evidence:
+        return Evidence(generated, self.clip, reading, self.floor, self.truth, self.spread_m)
+
+    @property
+    def spread_m(self) -> Float | None:
+        """Chaos spread (S+1, M); the first run is left to be judged by it where there are more."""
+        if self.runs_m is None:
+            return None
+        return spread_m(self.runs_m[1:] if len(self.runs_m) > 1 else self.runs_m, self.truth)
+
+
+def _repeated(reading: Reading, frames: int) -> Reading:
+    """One frame's reading (1, ...) as that of so many frames."""
+    values = {f.name: np.repeat(getattr(reading, f.name), frames, axis=0) for f in fields(Reading)}
+    return Reading(**values)

@@ -9,7 +9,7 @@ import numpy as np
 
 from worldsim.errors import unknown
 
-from .score import BodyScores, Check, Row, Score
+from .score import BodyScores, Outcome, Row, Score
 
 NAN = float("nan")
 SHUFFLE_STEP = 8
@@ -62,7 +62,7 @@ LEVELS: dict[str, Limits] = {
 
 def check_limits(
     rows: Mapping[str, Row], diameter_m: Mapping[str, float], episodes: int, level: str = "sane"
-) -> tuple[Check, ...]:
+) -> tuple[Outcome, ...]:
     """A report's rows against the limits of a level; what is not in the report never passes.
 
     Raises InputError on an unknown level.
@@ -98,7 +98,7 @@ def check_limits(
     return tuple(found)
 
 
-def _baselines(rows: Mapping[str, Row], actuated: str, limits: Limits) -> list[Check]:
+def _baselines(rows: Mapping[str, Row], actuated: str, limits: Limits) -> list[Outcome]:
     model = rows["model"]
     other = rows["shuffled actions"].bodies[actuated] if "shuffled actions" in rows else None
     step = _nearest(model.bodies[actuated], SHUFFLE_STEP)
@@ -116,7 +116,7 @@ def _baselines(rows: Mapping[str, Row], actuated: str, limits: Limits) -> list[C
     return found
 
 
-def _moved(body: str, scores: BodyScores, limits: Limits) -> Check:
+def _moved(body: str, scores: BodyScores, limits: Limits) -> Outcome:
     step = _nearest(scores, MOVED_STEP)
     score = scores.moved_found.get(step)
     n = 0 if score is None else score.n
@@ -134,11 +134,11 @@ def _value(score: Score | float | None) -> float:
     return score.value if isinstance(score, Score) else score
 
 
-def _most(name: str, score: Score | float | None, limit: float) -> Check:
+def _most(name: str, score: Score | float | None, limit: float) -> Outcome:
     value = _value(score)
-    return Check(name, value, f"<= {limit:.3g}", None if np.isnan(value) else value <= limit)
+    return Outcome(name, value, f"<= {limit:.3g}", None if np.isnan(value) else value <= limit)
 
 
-def _least(name: str, score: Score | float | None, limit: float) -> Check:
+def _least(name: str, score: Score | float | None, limit: float) -> Outcome:
     value = _value(score)
-    return Check(name, value, f">= {limit:.3g}", None if np.isnan(value) else value >= limit)
+    return Outcome(name, value, f">= {limit:.3g}", None if np.isnan(value) else value >= limit)

@@ -3,81 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.eval.checks.horizon import TOLERANCE_DIAMETERS, first_failure, median_step, survival
-from worldsim.eval.checks.motion import MOVED_M, passes, path_ratio
+from worldsim.eval.checks.horizon import failures, first
+from worldsim.eval.checks.measure import Measure
+from worldsim.eval.checks.motion import MOVED_M, passes, path_ratios
 from worldsim.eval.checks.permanence import all_found
-from worldsim.eval.checks.position import Errors, errors
+from worldsim.eval.checks.registry import measure_by_check
 from worldsim.eval.reference.pixels import one_step_errors, psnr_db
 
-from .case import Case
+from .evidence import Evidence
 from .score import BodyScores, Row, Score
-from .statistics import per_step, ratio, ratio_of_means, summary
+from .statistics import censored, per_step, ratio, ratio_of_means, summary
 
 Float = NDArray[np.float64]
-BY_STEP = (
-    "position",
-    "lateral",
-    "along_view",
-    "image_px",
-    "lost",
-    "moved_ratio",
-    "moved_found",
-)
 Clip = NDArray[np.uint8] | Float
+Shown = Sequence[tuple[Evidence, int]]
+"""Clips that show a body, and its place among the moving bodies of each."""
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One episode of a row: places (S+1, M, 3) of its bodies and, where there are any, frames."""
-
-    case: Case
-    places_m: Float
-    errors: Errors
-    frames: Clip | None = None
-
-    @classmethod
-    def of(cls, case: Case, places_m: Float, frames: Clip | None = None) -> Entry:
-        return cls(case, places_m, errors(places_m, case.truth), frames)
+COUNTED = ("share", "bodies")
+"""Units of which reports show the mean over episodes; of the others the median."""
 
 
 def score_row(
-    name: str, entries: Sequence[Entry], horizons: Sequence[int], floor: Row | None = None
+    name: str,
+    entries: Sequence[Evidence],
+    horizons: Sequence[int],
+    checks: Sequence[str],
+    floor: Row | None = None,
 ) -> Row:
     """Score a row; `floor`, where given, is noted beside every number."""
-    steps = max(entry.case.steps for entry in entries)
-    bodies = {}
-    for index, body in enumerate(entries[0].case.truth.bodies):
-        scores = _body(entries, index, horizons, steps)
-        bodies[body] = scores if floor is None else _beside(scores, floor.bodies[body])
+    steps = max(entry.steps for entry in entries)
+    bodies: dict[str, BodyScores] = {}
+    for body in dict.fromkeys(body for entry in entries for body in entry.truth.bodies):
+        clips = [(e, e.truth.bodies.index(body)) for e in entries if body in e.truth.bodies]
+        bodies[body] = _body(clips, horizons, steps)
     found = padded([all_found(e.errors)[1:].astype(float) for e in entries], steps)
     row = Row(
         name,
         bodies,
-        _any_body_horizon(entries, steps),
+        _horizon([first(failures(entry)) for entry in entries], entries, steps),
         replace(
             summary("frames with every body found", "share", np.nanmean(found, axis=1), np.mean),
             per_step=per_step(found, np.mean),
         ),
+        checks=_checks(entries, checks, steps),
     )
-    frames = [entry.frames for entry in entries if entry.frames is not None]
-    if len(frames) < len(entries):
-        return row
-    pixels = pixel_row(name, [entry.case for entry in entries], frames, horizons)
-    return replace(row, psnr=pixels.psnr, one_step_ratio=pixels.one_step_ratio)
+    if all(entry.pictured and not entry.unreadable for entry in entries):
+        pixels = pixel_row(
+            name,
+            [e.reference.frames for e in entries],
+            [e.generated.frames for e in entries],
+            horizons,
+        )
+        row = replace(row, psnr=pixels.psnr, one_step_ratio=pixels.one_step_ratio)
+    return row if floor is None else _beside(row, floor)
 
 
 def pixel_row(
-    name: str, cases: Sequence[Case], frames: Sequence[Clip], horizons: Sequence[int]
+    name: str, wanted: Sequence[NDArray[np.uint8]], frames: Sequence[Clip], horizons: Sequence[int]
 ) -> Row:
     """Row of pixel scores alone, for clips (S+1, H, W, 3) that begin at the last start frame."""
-    pairs = list(zip(frames, (case.frames for case in cases), strict=True))
-    values = padded([psnr_db(a[1:], b[1:]) for a, b in pairs], max(case.steps for case in cases))
+    pairs = list(zip(frames, wanted, strict=True))
+    values = padded([psnr_db(a[1:], b[1:]) for a, b in pairs], max(len(b) - 1 for b in wanted))
     psnr = {h: summary("PSNR", "dB", values[:, h - 1], np.mean) for h in horizons}
     made, kept = np.array([one_step_errors(a, b) for a, b in pairs]).T
     ratio = float(made.sum() / kept.sum()) if kept.sum() > 0.0 else float("nan")
@@ -93,93 +85,109 @@ def padded(rows: Sequence[Float], steps: int) -> Float:
     return table
 
 
-def _body(entries: Sequence[Entry], body: int, horizons: Sequence[int], steps: int) -> BodyScores:
-    def table(name: str) -> Float:
-        return padded([getattr(e.errors, name)[1:, body] for e in entries], steps)
+def _checks(
+    entries: Sequence[Evidence], checks: Sequence[str], steps: int
+) -> dict[str, dict[str, Score]]:
+    """Scores of every quantity of every check over the clips of a row."""
+    clips = [measure_by_check(entry, checks) for entry in entries]
+    return {
+        check: {
+            quantity[0].name: _quantity(check, quantity, entries, steps)
+            for quantity in zip(*(clip[check] for clip in clips), strict=True)
+        }
+        for check in checks
+    }
 
-    total, lateral, along = table("total_m"), table("lateral_m"), table("along_m")
-    visible = padded([e.errors.visible[1:, body].astype(float) for e in entries], steps)
+
+def _quantity(
+    check: str, measures: Sequence[Measure], entries: Sequence[Evidence], steps: int
+) -> Score:
+    name, unit = measures[0].name, measures[0].unit
+    values = np.array([m.value for m in measures])
+    shares = [m.measurable for m in measures if not np.isnan(m.measurable)]
+    if check == "horizon" and unit in ("steps", "s"):
+        step_s = entries[0].scene.dt_s if unit == "s" else 1.0
+        length = np.array([float(entry.steps) for entry in entries])
+        score = censored(name, unit, np.round(values / step_s), length, steps, step_s)
+    else:
+        score = summary(name, unit, values, np.mean if unit in COUNTED else np.median)
+    return replace(score, measurable=float(np.mean(shares)) if shares else float("nan"))
+
+
+def _body(clips: Shown, horizons: Sequence[int], steps: int) -> BodyScores:
+    def table(name: str) -> Float:
+        return padded([getattr(e.errors, name)[1:, body] for e, body in clips], steps)
+
+    total, diameters = table("total_m"), [_diameter(e, body) for e, body in clips]
+    visible = padded([e.errors.visible[1:, body].astype(float) for e, body in clips], steps)
     lost = np.where(visible == 1.0, table("lost").astype(float), np.nan)
-    truth = [e.case.truth.position_m[:, body] for e in entries]
+    truth = [e.truth.position_m[:, body] for e, body in clips]
     still = padded([np.linalg.norm(t[1:] - t[0], axis=-1) for t in truth], steps)
     still = np.where(still > MOVED_M, still, np.nan)
-    gates = [
-        passes(path_ratio(e.places_m[:, body], t, _diameter(e, body)))
-        for e, t in zip(entries, truth, strict=True)
-    ]
+    gates = [passes(path_ratios(e)[body]) for e, body in clips]
     judged = np.array([float(gate) for gate in gates if gate is not None])
+    found = np.where(lost == 0.0, total, np.nan)
 
-    def by_step(name: str, unit: str, values: Float) -> dict[int, Score]:
-        statistic = np.mean if unit == "share" else np.median
+    def by_step(name: str, unit: str, values: Float, statistic: Any = np.median) -> Any:
         return {h: summary(name, unit, values[:, h - 1], statistic) for h in horizons}
 
     curve = per_step(total, np.median)
-    failures = [
-        first_failure(e.errors.total_m[1:, body], TOLERANCE_DIAMETERS * _diameter(e, body))
-        for e in entries
-    ]
     return BodyScores(
-        curve=Score("position error", curve[-1], "m", len(entries), per_step=curve),
+        curve=Score("position error", curve[-1], "m", len(clips), per_step=curve),
         position=by_step("position error", "m", total),
-        lateral=by_step("lateral error", "m", lateral),
-        along_view=by_step("error along the view", "m", along),
-        image_px={
-            h: summary("error in the image", "px", table("image_px")[:, h - 1], np.mean)
-            for h in horizons
-        },
-        lost=by_step("lost", "share", lost),
+        diameters=by_step("position error", "diameters", total / np.array(diameters)[:, None]),
+        lateral=by_step("lateral error", "m", table("lateral_m")),
+        along_view=by_step("error along the view", "m", table("along_m")),
+        image_px=by_step("error in the image", "px", table("image_px"), np.mean),
+        lost=by_step("lost", "share", lost, np.mean),
         moved_ratio={
             h: ratio("error of moved over no motion", total[:, h - 1], still[:, h - 1])
             for h in horizons
         },
         moved_found={
-            h: ratio_of_means(
-                "moved", np.where(lost == 0.0, total, np.nan)[:, h - 1], still[:, h - 1]
-            )
-            for h in horizons
+            h: ratio_of_means("moved", found[:, h - 1], still[:, h - 1]) for h in horizons
         },
-        valid_horizon=_horizon(failures, entries, steps),
+        valid_horizon=_horizon(
+            [failures(e)[body] for e, body in clips], [e for e, _ in clips], steps
+        ),
         motion=summary("motion gate passed", "share", judged, np.mean),
     )
 
 
-def _diameter(entry: Entry, body: int) -> float:
-    return entry.case.reference.scene.body(entry.case.truth.bodies[body]).diameter_m
+def _diameter(entry: Evidence, body: int) -> float:
+    return float(entry.truth.diameter_m[body])
 
 
-def _horizon(failures: Sequence[int | None], entries: Sequence[Entry], steps: int) -> Score:
-    # Index 0 of a failure is step 1.
-    at = [None if failure is None else failure + 1 for failure in failures]
-    curve = survival(at, [entry.case.steps for entry in entries], steps)
-    return Score(
-        "valid horizon", median_step(curve), "steps", len(at), per_step=tuple(curve.tolist())
-    )
+def _horizon(ends: Sequence[int | None], entries: Sequence[Evidence], steps: int) -> Score:
+    at = np.array([np.inf if end is None else float(end) for end in ends])
+    length = np.array([float(entry.steps) for entry in entries])
+    return censored("valid horizon", "steps", at, length, steps)
 
 
-def _any_body_horizon(entries: Sequence[Entry], steps: int) -> Score:
-    failures = []
-    for entry in entries:
-        firsts = [
-            first_failure(entry.errors.total_m[1:, i], TOLERANCE_DIAMETERS * _diameter(entry, i))
-            for i in range(len(entry.case.truth.bodies))
-        ]
-        failed = [first for first in firsts if first is not None]
-        failures.append(min(failed) if failed else None)
-    return _horizon(failures, entries, steps)
-
-
-def _beside(scores: BodyScores, floor: BodyScores) -> BodyScores:
-    """Scores with the floor's value noted in each."""
-    tables: dict[str, Any] = {
-        name: {
-            step: replace(score, floor=getattr(floor, name)[step].value)
-            for step, score in getattr(scores, name).items()
-        }
-        for name in BY_STEP
+def _beside(row: Row, floor: Row) -> Row:
+    """A row with the floor's value noted in each of its scores."""
+    bodies = {
+        body: BodyScores(
+            **{
+                field.name: _noted(
+                    getattr(scores, field.name), getattr(floor.bodies[body], field.name)
+                )
+                for field in fields(BodyScores)
+            }
+        )
+        for body, scores in row.bodies.items()
     }
     return replace(
-        scores,
-        **tables,
-        valid_horizon=replace(scores.valid_horizon, floor=floor.valid_horizon.value),
-        motion=replace(scores.motion, floor=floor.motion.value),
+        row,
+        bodies=bodies,
+        checks={name: _noted(scores, floor.checks[name]) for name, scores in row.checks.items()},
+        valid_horizon=_noted(row.valid_horizon, floor.valid_horizon),
+        all_found=_noted(row.all_found, floor.all_found),
     )
+
+
+def _noted(scores: Any, floor: Any) -> Any:
+    """A Score, or a dict of them, with the floor's value in each."""
+    if isinstance(scores, dict):
+        return {key: _noted(score, floor[key]) for key, score in scores.items()}
+    return None if scores is None else replace(scores, floor=floor.value)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.checks.horizon import kaplan_meier, median_steps
+
 from .score import Interval, Score
 
 Float = NDArray[np.float64]
@@ -20,12 +22,8 @@ FEWEST = 5
 
 def interval(values: Float, statistic: Statistic = np.median) -> Interval | None:
     """95 % bootstrap interval of a statistic of values (n,), the same on every call."""
-    if len(values) < FEWEST:
-        return None
-    rng = np.random.default_rng(0)
-    drawn = values[rng.integers(len(values), size=(RESAMPLES, len(values)))]
-    low, high = np.quantile(statistic(drawn, axis=1), (0.025, 0.975))
-    return float(low), float(high)
+    drawn = _resampled(len(values))
+    return None if drawn is None else _spread(statistic(values[drawn], axis=1))
 
 
 def summary(name: str, unit: str, values: Float, statistic: Statistic = np.median) -> Score:
@@ -40,6 +38,35 @@ def summary(name: str, unit: str, values: Float, statistic: Statistic = np.media
         len(values),
         interval=interval(values, statistic),
         mean=float(values.mean()),
+    )
+
+
+def censored(
+    name: str, unit: str, ends: Float, length: Float, steps: int, step_s: float = 1.0
+) -> Score:
+    """Kaplan-Meier median of the steps (E,) at which episodes failed; infinity: they never did.
+
+    Those are censored after their `length` (E,) steps, and counted. `step_s` is a step in `unit`;
+    `per_step` the share still valid at every step, `mean` the steps that are valid on average of
+    `steps` (the area below that curve).
+    """
+    known = ~np.isnan(ends)
+    failed = np.isfinite(ends[known])
+    stop = np.where(failed, ends[known], length[known]).astype(np.int64)
+    if not len(stop):
+        return Score(name, float("nan"), unit, 0)
+    curve = kaplan_meier(stop, failed, steps)
+    drawn, spread = _resampled(len(stop)), None
+    if drawn is not None:
+        spread = _spread(step_s * median_steps(kaplan_meier(stop[drawn], failed[drawn], steps)))
+    return Score(
+        name,
+        float(step_s * median_steps(curve)),
+        unit,
+        len(stop),
+        interval=spread,
+        mean=float(step_s * curve.sum()),
+        per_step=tuple(curve.tolist()),
     )
 
 
@@ -58,12 +85,10 @@ def ratio(name: str, above: Float, below: Float) -> Score:
     above, below = above[kept], below[kept]
     if not len(above) or np.median(below) <= 0.0 or below.mean() <= 0.0:
         return Score(name, float("nan"), "ratio", 0)
-    spread = None
-    if len(above) >= FEWEST:
-        drawn = np.random.default_rng(0).integers(len(above), size=(RESAMPLES, len(above)))
+    spread, drawn = None, _resampled(len(above))
+    if drawn is not None:
         scale = np.maximum(np.median(below[drawn], axis=1), 1e-9)
-        low, high = np.quantile(np.median(above[drawn], axis=1) / scale, (0.025, 0.975))
-        spread = float(low), float(high)
+        spread = _spread(np.median(above[drawn], axis=1) / scale)
     value = float(np.median(above) / np.median(below))
     mean = float(above.mean() / below.mean())
     return Score(name, value, "ratio", len(above), interval=spread, mean=mean)
@@ -75,11 +100,25 @@ def ratio_of_means(name: str, above: Float, below: Float) -> Score:
     above, below = above[kept], below[kept]
     if not len(above) or below.mean() <= 0.0:
         return Score(name, float("nan"), "ratio", 0)
-    spread = None
-    if len(above) >= FEWEST:
-        drawn = np.random.default_rng(0).integers(len(above), size=(RESAMPLES, len(above)))
+    spread, drawn = None, _resampled(len(above))
+    if drawn is not None:
         scale = np.maximum(below[drawn].mean(axis=1), 1e-9)
-        low, high = np.quantile(above[drawn].mean(axis=1) / scale, (0.025, 0.975))
-        spread = float(low), float(high)
+        spread = _spread(above[drawn].mean(axis=1) / scale)
     value = float(above.mean() / below.mean())
     return Score(name, value, "ratio", len(above), interval=spread)
+
+
+def _resampled(count: int) -> NDArray[np.int64] | None:
+    """Indices (RESAMPLES, count) drawn with replacement, the same on every call."""
+    if count < FEWEST:
+        return None
+    return np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+
+
+def _spread(statistics: Float) -> Interval:
+    """The middle 95 % of bootstrapped statistics; no mixing where some are infinite."""
+    if np.isfinite(statistics).all():
+        low, high = np.quantile(statistics, (0.025, 0.975))
+    else:
+        low, high = np.quantile(statistics, (0.025, 0.975), method="nearest")
+    return float(low), float(high)

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.eval.checks.position import judged
+from worldsim.eval.checks.registry import chosen
 
-from .baselines import Library, constant_velocity, frozen_frame
+from .baselines import Library, constant_velocity
 from .case import Case
+from .chaos import Rerun
+from .evidence import Evidence
 from .limits import check_limits
-from .rows import Entry, pixel_row, score_row
-from .score import Report, Verdict
+from .rows import pixel_row, score_row
+from .score import Report, Unreadable, Verdict
 from .violations import violations
 
 Float = NDArray[np.float64]
@@ -22,6 +26,9 @@ Episodes = Episode | Sequence[Episode]
 Baseline = Sequence[Episode | Float]
 
 HORIZONS = (1, 8, 16, 32, 48, 64)
+SECOND_RUN = "second simulator run"
+"""The simulator again, from starts that differ by the reading's error."""
+OWN_ROWS = ("floor", "mean frame")
 
 
 def evaluate(
@@ -33,6 +40,8 @@ def evaluate(
     shuffled: Episodes | None = None,
     baselines: Mapping[str, Baseline] | None = None,
     horizons: Sequence[int] = HORIZONS,
+    checks: Iterable[str] | None = None,
+    rerun: Rerun | None = None,
 ) -> Report:
     """Judge generated episodes against the simulator's of the same starts and actions.
 
@@ -40,26 +49,34 @@ def evaluate(
     frame after them. `training` (a Dataset, episodes or a Library) adds the nearest training clip
     and the mean frame, `shuffled` the model's episodes under other actions, `baselines` anything
     else: episodes, or places in metres (T+1, N, 3) of all bodies, NaN where a body is missing.
+    `checks` names those to make, all where it is None. `rerun` (worldsim.ceiling has one) adds a
+    second run of the simulator and the chaos ceiling.
 
-    Raises InputError where generated and reference episodes do not pair up.
+    Bodies are grouped by name: episodes need not show the same ones. An episode that cannot be
+    read is reported as unreadable and counts as the worst.
+
+    Raises InputError where generated and reference episodes do not pair up, where no episode of a
+    row can be read, and on unknown checks.
     """
+    names = chosen(checks)
     episodes, references = _episodes(generated), _episodes(reference)
     _check_pairs("generated", episodes, references)
-    cases = [Case.of(episode, start_frames) for episode in references]
-    _check_scenes(cases)
+    _check_scenes(references)
+    cases = [Case.of(episode, start_frames, rerun) for episode in references]
     steps = max(case.steps for case in cases)
     horizons = tuple(h for h in sorted(set(horizons)) if 1 <= h <= steps)
     if not horizons:
         raise InputError(f"no horizon lies within the {steps} steps of the reference")
     library = training if isinstance(training, Library | None) else Library.of(training)
     entries = _rows(cases, episodes, library, shuffled, baselines or {})
-    floor_entries = [Entry.of(case, case.read_m, case.frames) for case in cases]
-    floor = score_row("floor", floor_entries, horizons)
-    rows = {name: score_row(name, row, horizons, floor) for name, row in entries.items()}
+    floor_entries = [case.floor_evidence() for case in cases]
+    floor = score_row("floor", floor_entries, horizons, names)
+    rows = {name: score_row(name, row, horizons, names, floor) for name, row in entries.items()}
     rows = {"model": rows.pop("model"), "floor": floor, **rows}
     if library is not None:
         means = [library.repeated(case) for case in cases]
-        rows["mean frame"] = pixel_row("mean frame", cases, means, horizons)
+        frames = [case.frames for case in cases]
+        rows["mean frame"] = pixel_row("mean frame", frames, means, horizons)
     scene, diameter_m = cases[0].reference.scene, _diameters(cases)
     return Report(
         scenario=scene.scenario,
@@ -73,7 +90,9 @@ def evaluate(
         rows=rows,
         verdicts=_verdicts(entries["model"]),
         floor_verdicts=_verdicts(floor_entries),
-        checks=check_limits(rows, diameter_m, len(cases)),
+        checks=names,
+        unreadable=tuple(_unreadable(entries)),
+        limits=check_limits(rows, diameter_m, len(cases)),
     )
 
 
@@ -83,26 +102,25 @@ def _rows(
     library: Library | None,
     shuffled: Episodes | None,
     baselines: Mapping[str, Baseline],
-) -> dict[str, list[Entry]]:
-    """Entries of the model and of every baseline there is."""
+) -> dict[str, list[Evidence]]:
+    """Evidence of the model and of every baseline there is."""
     rows = {
         "model": _read(cases, generated),
-        "frozen frame": [
-            Entry.of(case, frozen_frame(case), np.repeat(case.frames[:1], case.steps + 1, axis=0))
-            for case in cases
-        ],
-        "constant velocity": [Entry.of(case, constant_velocity(case)) for case in cases],
+        "frozen frame": [case.frozen() for case in cases],
+        "constant velocity": [case.placed(constant_velocity(case)) for case in cases],
     }
     if library is not None:
-        rows["nearest training clip"] = [
-            Entry.of(case, library.nearest_clip(case)) for case in cases
-        ]
+        nearest = [case.placed(library.nearest_clip(case)) for case in cases]
+        rows["nearest training clip"] = nearest
     if shuffled is not None:
         others = _episodes(shuffled)
         _check_pairs("shuffled", others, cases)
         rows["shuffled actions"] = _read(cases, others)
+    second = [case.placed(case.runs_m[0]) for case in cases if case.runs_m is not None]
+    if second:
+        rows[SECOND_RUN] = second
     for name, baseline in baselines.items():
-        if name in (*rows, "floor", "mean frame"):
+        if name in (*rows, *OWN_ROWS):
             raise InputError(f"baseline {name!r} has the name of a row of every report; rename it")
         _check_pairs(name, baseline, cases)
         rows[name] = [
@@ -112,26 +130,30 @@ def _rows(
     return rows
 
 
-def _read(cases: Sequence[Case], episodes: Sequence[Episode]) -> list[Entry]:
-    entries = []
-    for case, episode in zip(cases, episodes, strict=True):
-        cut = case.cut(episode)
-        entries.append(Entry.of(case, case.read(cut), cut.frames))
-    return entries
+def _read(cases: Sequence[Case], episodes: Sequence[Episode]) -> list[Evidence]:
+    """Every episode as evidence. Raises InputError where none of them can be read."""
+    found = [case.evidence(episode) for case, episode in zip(cases, episodes, strict=True)]
+    if all(evidence.unreadable for evidence in found):
+        raise InputError(found[0].unreadable)
+    return found
 
 
-def _placed(name: str, case: Case, position_m: Float) -> Entry:
+def _placed(name: str, case: Case, position_m: Float) -> Evidence:
     shape = (case.reference.steps + 1, len(case.reference.scene.bodies), 3)
     if np.shape(position_m) != shape:
         raise InputError(f"baseline {name!r} holds places {np.shape(position_m)}, needs {shape}")
-    return Entry.of(case, position_m[case.start :, list(case.reference.scene.moving)])
+    return case.placed(position_m[case.start :, judged(case.reference.scene)])
 
 
-def _verdicts(entries: Sequence[Entry]) -> tuple[Verdict, ...]:
-    return tuple(
-        Verdict(i, e.case.reference.scene.seed, violations(e.case, e.places_m, e.errors))
-        for i, e in enumerate(entries)
-    )
+def _verdicts(entries: Sequence[Evidence]) -> tuple[Verdict, ...]:
+    return tuple(Verdict(i, e.scene.seed, violations(e)) for i, e in enumerate(entries))
+
+
+def _unreadable(rows: Mapping[str, Sequence[Evidence]]) -> Iterable[Unreadable]:
+    for name, entries in rows.items():
+        for index, entry in enumerate(entries):
+            if entry.unreadable:
+                yield Unreadable(name, index, entry.unreadable)
 
 
 def _episodes(episodes: Episodes) -> Sequence[Episode]:
@@ -147,15 +169,17 @@ def _check_pairs(name: str, given: Sequence[object], reference: Sequence[object]
         )
 
 
-def _check_scenes(cases: Sequence[Case]) -> None:
-    names = {case.truth.bodies for case in cases}
-    if len(names) > 1:
-        raise InputError("episodes of one report must show the same bodies; evaluate them apart")
+def _check_scenes(references: Sequence[Episode]) -> None:
+    kinds = {(e.scene.scenario, e.scene.frame_rate_hz) for e in references}
+    if len(kinds) > 1:
+        said = ", ".join(f"{scenario} at {rate} Hz" for scenario, rate in sorted(kinds))
+        raise InputError(f"episodes of one report must be of one scenario and rate, not {said}")
 
 
 def _diameters(cases: Sequence[Case]) -> dict[str, float]:
-    """Mean diameter of every moving body in metres."""
-    return {
-        name: float(np.mean([case.reference.scene.body(name).diameter_m for case in cases]))
-        for name in cases[0].truth.bodies
-    }
+    """Mean diameter of every moving body in metres, over the episodes that show it."""
+    sizes: dict[str, list[float]] = {}
+    for case in cases:
+        for name, diameter_m in zip(case.truth.bodies, case.truth.diameter_m, strict=True):
+            sizes.setdefault(name, []).append(float(diameter_m))
+    return {name: float(np.mean(values)) for name, values in sizes.items()}

@@ -116,6 +116,7 @@ BAD = [
     ("evaluate --model nowhere --data .", "dataset.json"),
     ("evaluate --model x --data nowhere", "nowhere"),
     ("evaluate --model x --data . --horizon 0", "--horizon must be at least 1"),
+    ("evaluate --model x --data . --checks motoin", "did you mean motion"),
     ("evaluate --model x --data . --start-frames 9", "--start-frames must be at most 8"),
     ("bench simulat", "did you mean simulate?"),
     ("bench simulate --scenario posh", "did you mean push?"),

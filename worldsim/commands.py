@@ -148,6 +148,7 @@ def evaluate(
     train_data: Path | None = None,
     passes: int = 1,
     limits: str | None = None,
+    checks: tuple[str, ...] = (),
 ) -> None:
     """Judge a model on recorded episodes: 3D errors, floors and baselines, as a report.
 
@@ -164,15 +165,27 @@ def evaluate(
         passes: passes of the network for each frame.
         limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
             end with exit code 1 where it does not.
+        checks: those to make: position, horizon, motion, permanence, appearance, static; all when
+            not given.
     """
+    from worldsim.eval.checks.registry import chosen
     from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
 
     arguments.positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
     if limits is not None and limits not in LEVELS:
         raise unknown("level", limits, LEVELS)
+    names = chosen(checks or None)
     report = judge(
-        model, data, arguments.folder(out), episodes, start_frames, horizon, train_data, passes
+        model,
+        data,
+        arguments.folder(out),
+        episodes,
+        start_frames,
+        horizon,
+        train_data,
+        passes,
+        names,
     )
     if limits is None:
         return

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 from tqdm import tqdm
 
-from worldsim import checkpoints
+from worldsim import ceiling, checkpoints
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
 from worldsim.envs.start import load_starts
@@ -69,7 +69,10 @@ def run(
     drawn, model_rate = _dreamed(truth, truth, folder, passes, "model")
     shuffled, _ = _dreamed(truth, other, folder, passes, "shuffled actions")
     horizons = tuple(step for step in HORIZONS if step <= steps)
-    report = evaluate([drawn], [truth], start_frames=1, shuffled=[shuffled], horizons=horizons)
+    with ceiling.reruns() as rerun:
+        report = evaluate(
+            [drawn], [truth], start_frames=1, shuffled=[shuffled], horizons=horizons, rerun=rerun
+        )
     files = write_report(report, out, [drawn], [truth])
     print(f"\nPosition error in metres, {scenario}, seed {seed}:\n\n{report.table()}\n")
     print(f"simulator {simulator_rate:.0f} frames/s, model and reading {model_rate:.0f} frames/s")

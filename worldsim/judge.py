@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from worldsim import checkpoints
+from worldsim import ceiling, checkpoints
 from worldsim.agents.rollout import replay
 from worldsim.data.dataset import Dataset
 from worldsim.episode import BodyStates, Contacts, Episode
@@ -37,12 +37,14 @@ def judge(
     horizon: int = 48,
     train_data: Path | None = None,
     passes: int = 1,
+    checks: Sequence[str] | None = None,
 ) -> Report:
     """Judge checkpoint `model` on the first `episodes` episodes of the recording `data`.
 
     The model sees `start_frames` true frames and then draws `horizon` frames under the recorded
     actions, and once more under those of the next episode (shuffled actions). `train_data` adds
-    the nearest training clip. Writes `out`/report.json and report.html, prints the table.
+    the nearest training clip, pybullet where it is installed a second run of the simulator.
+    Writes `out`/report.json and report.html, prints the table.
     """
     if start_frames > MOST_START_FRAMES:
         raise InputError(f"--start-frames must be at most {MOST_START_FRAMES}, got {start_frames}")
@@ -60,12 +62,19 @@ def judge(
         )
     finally:
         env.close()
-    report = evaluate(
-        generated, references, start_frames=start_frames, shuffled=shuffled, training=library
-    )
+    with ceiling.reruns() as rerun:
+        report = evaluate(
+            generated,
+            references,
+            start_frames=start_frames,
+            shuffled=shuffled,
+            training=library,
+            rerun=rerun,
+            checks=checks,
+        )
     write_report(report, out, generated, references)
     print(report.table())
-    print(*report.checks, sep="\n")
+    print(*report.limits, sep="\n")
     print(f"{out}/report.json, {out}/report.html")
     return report
 

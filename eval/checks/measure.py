@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
+
+INF = float("inf")
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Measure:
     how wrong the clip is by this quantity and is compared with the same of clean clips: 0 at
     best, infinity where what must be there is missing, NaN where there was nothing to measure.
     `measurable` is the share of what the truth shows that could be measured, 0..1. `step` is the
-    first step at which it is wrong by the check's own limit, None where it never is.
+    first step at which it is wrong by the check's own limit, None where it never is. `worst` is
+    the value of a clip that shows nothing.
     """
 
     name: str
@@ -26,6 +30,11 @@ class Measure:
     alarm: float
     measurable: float
     step: int | None = None
+    worst: float = INF
+
+    def failed(self) -> Measure:
+        """The same quantity of a clip that cannot be read, or earns no credit for it."""
+        return replace(self, value=self.worst, alarm=INF, measurable=0.0, step=1)
 
 
 class Check(Protocol):

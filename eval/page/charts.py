@@ -24,6 +24,7 @@ def row_class(name: str) -> str:
         "constant velocity",
         "nearest training clip",
         "shuffled actions",
+        "second simulator run",
     )
     return f"row-{name.replace(' ', '-')}" if name in known else "row-other"
 

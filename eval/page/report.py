@@ -12,9 +12,10 @@ import jinja2
 from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.score import Report, Score, horizon_text
+from worldsim.eval.score import Report, Score
 
 from .charts import legend, position_chart
+from .table import ends, horizon_text, number, share, short
 from .video import contact_sheet, side_by_side, write_image, write_video
 
 FILMED = 3
@@ -55,7 +56,15 @@ def render(report: Report, video: bytes, sheet: bytes) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(metres=metres, percent=percent, horizon=horizon_text, short=short)
+    environment.filters.update(
+        metres=metres,
+        percent=percent,
+        horizon=horizon_text,
+        short=short,
+        number=number,
+        share=share,
+        lasting=lasting,
+    )
     bodies = {name: row for name, row in report.rows.items() if row.bodies}
     return environment.from_string(source).render(
         report=report,
@@ -82,14 +91,14 @@ def headline(report: Report) -> str:
     )
 
 
+def lasting(score: Score) -> str:
+    """A score's 95 % interval as text, nothing where it has none."""
+    return "" if score.interval is None else " – ".join(ends(score))
+
+
 def metres(score: Score) -> str:
     return "–" if math.isnan(score.value) else f"{score.value:.3f}"
 
 
 def percent(score: Score) -> str:
     return "–" if math.isnan(score.value) else f"{100.0 * score.value:.0f} %"
-
-
-def short(value: float) -> str:
-    """A plain number in three digits; a dash where it was not measured."""
-    return "–" if math.isnan(value) else f"{value:.3g}"

@@ -6,7 +6,7 @@ import pytest
 
 from worldsim.errors import InputError
 from worldsim.eval.limits import LEVELS, check_limits
-from worldsim.eval.score import BodyScores, Check, Row, Score
+from worldsim.eval.score import BodyScores, Outcome, Row, Score
 
 STEPS = (1, 8, 16, 48)
 BODIES = {"pusher": 0.08, "sphere": 0.09, "box": 0.09}
@@ -36,7 +36,7 @@ def row(name: str, error_m: float, psnr_db: float, values: dict[str, float]) -> 
             "moved_found": values["moved"],
         }.items()
     }
-    others = {key: {} for key in ("lateral", "along_view", "lost", "moved_ratio")}
+    others = {key: {} for key in ("lateral", "along_view", "lost", "moved_ratio", "diameters")}
     scores = BodyScores(
         curve=score(error_m),
         valid_horizon=score(values["valid"]),
@@ -61,7 +61,7 @@ def rows(**bad: float) -> dict[str, Row]:
     }
 
 
-def failed(checks: tuple[Check, ...]) -> list[str]:
+def failed(checks: tuple[Outcome, ...]) -> list[str]:
     return [check.name for check in checks if not check.passed]
 
 

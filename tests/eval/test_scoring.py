@@ -14,7 +14,7 @@ from worldsim.eval.checks.horizon import first_failure, median_step, survival
 from worldsim.eval.checks.motion import passes, path_length_m, path_ratio
 from worldsim.eval.checks.position import Truth, diagonal_m, errors, split
 from worldsim.eval.reference.pixels import BEST_DB, one_step_errors, psnr_db
-from worldsim.eval.statistics import interval, ratio, summary
+from worldsim.eval.statistics import censored, interval, ratio, summary
 from worldsim.sim.camera import Camera
 from worldsim.sim.scenarios import make_scene
 
@@ -77,6 +77,37 @@ def test_survival_with_censoring() -> None:
     np.testing.assert_allclose(curve, [0.75, 0.75, 0.375, 0.375])
     assert median_step(curve) == 3.0
     assert math.isinf(median_step(survival([None, None, 2], [5, 5, 5], 5)))
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=20))
+def test_survival_is_a_curve_that_falls(clips: list[tuple[int, bool]]) -> None:
+    failure = [end if failed else None for end, failed in clips]
+    curve = survival(failure, [end for end, _ in clips], 12)
+    assert (np.diff(curve) <= 0.0).all() and curve[0] <= 1.0 and curve[-1] >= 0.0
+    if all(failed for _, failed in clips):  # nothing censored: the share itself
+        at = [np.mean([end > step for end, _ in clips]) for step in range(1, 13)]
+        np.testing.assert_allclose(curve, at, atol=1e-12)
+
+
+def test_censored_median_by_hand() -> None:
+    # At risk 6; one fails at 2 (5/6), one is censored at 2, two of 4 fail at 3 (5/12 <= 0.5).
+    ends = np.array([2.0, math.inf, 3.0, 3.0, math.inf, math.inf])
+    length = np.array([5.0, 2.0, 5.0, 5.0, 5.0, 5.0])
+    score = censored("valid", "steps", ends, length, 5)
+    assert (score.value, score.n) == (3.0, 6)
+    np.testing.assert_allclose(score.per_step, [1.0, 5 / 6, 5 / 12, 5 / 12, 5 / 12])
+    assert score.mean == pytest.approx(sum(score.per_step))
+    assert score.interval is not None and score.interval[0] <= 3.0 <= score.interval[1]
+    in_s = censored("valid", "s", ends, length, 5, 0.1)
+    assert in_s.value == pytest.approx(0.3)
+    assert censored("valid", "steps", np.array([math.nan]), np.array([5.0]), 5).n == 0
+
+
+def test_missing_values_count_as_infinite_and_not_as_none() -> None:
+    values = np.array([0.1, 0.2, 0.3, math.inf, math.inf, math.nan])
+    score = summary("size", "m", values)
+    assert score.value == 0.3 and score.n == 5 and score.mean == math.inf
+    assert score.interval is not None and score.interval[1] == math.inf
 
 
 def test_motion_gate() -> None:

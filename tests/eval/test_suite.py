@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from worldsim.agents.collect import Collector
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.baselines import Library, constant_velocity, frozen_frame
@@ -100,7 +102,7 @@ def test_json_round_trip(report: Report) -> None:
 
 def test_another_schema_is_refused(report: Report) -> None:
     with pytest.raises(InputError, match="schema"):
-        Report.from_json(report.to_json().replace('"schema": 1', '"schema": 99'))
+        Report.from_json(report.to_json().replace('"schema": 2', '"schema": 99'))
 
 
 def test_table_is_aligned_and_holds_every_row(report: Report) -> None:
@@ -140,3 +142,95 @@ def test_bad_input_is_refused(episodes: list[Episode]) -> None:
         evaluate(true, true, baselines={"floor": [true]})
     with pytest.raises(InputError, match="no episodes"):
         evaluate(true, true, training=[])
+
+
+def cut_short(episode: Episode) -> Episode:
+    return episode.part(0, 5)
+
+
+def other_size(episode: Episode) -> Episode:
+    return replace(
+        episode,
+        frames=episode.frames[:, :32],
+        depth_m=episode.depth_m[:, :32],
+        segmentation=None,
+    )
+
+
+@pytest.mark.parametrize("spoil", [cut_short, other_size])
+def test_one_bad_clip_is_reported_and_counted(
+    episodes: list[Episode], spoil: Callable[[Episode], Episode]
+) -> None:
+    given = [episodes[0], spoil(episodes[1]), episodes[2]]
+    report = evaluate(given, episodes[:3], checks=["permanence", "position", "static"])
+    (bad,) = report.unreadable
+    assert (bad.row, bad.episode) == ("model", 1) and bad.reason
+    assert report.verdicts[1].violations == (f"unreadable: {bad.reason}",)
+    assert not report.verdicts[0].violations
+    found = report.rows["model"].checks["permanence"]["bodies found"]
+    assert found.n == 3 and found.value == pytest.approx(2 / 3)
+    assert found.measurable == pytest.approx(2 / 3)
+    assert report.rows["model"].checks["position"]["position error"].n == 3
+    assert report.rows["model"].checks["permanence"]["identity kept"].n == 3
+    still = report.rows["model"].checks["static"]["still pixels changed"]
+    assert still.n == 3 and still.value == pytest.approx(1 / 3)
+    assert report.rows["model"].bodies["box"].lost[8].value == pytest.approx(1 / 3)
+    assert not report.rows["model"].psnr
+    assert "unreadable" in report.table() and bad.reason in report.table()
+
+
+def test_checks_can_be_chosen(episodes: list[Episode]) -> None:
+    report = evaluate(episodes[0], episodes[0], checks=["static", "motion"])
+    assert report.checks == ("motion", "static")
+    assert all(set(row.checks) == {"motion", "static"} for row in report.rows.values())
+    with pytest.raises(InputError, match="did you mean motion"):
+        evaluate(episodes[0], episodes[0], checks=["motoin"])
+
+
+def test_every_row_has_every_check(report: Report) -> None:
+    for name, row in report.rows.items():
+        if name == "mean frame":
+            continue
+        assert tuple(row.checks) == report.checks
+        for check, scores in row.checks.items():
+            assert list(scores) == list(report.rows["model"].checks[check])
+            for score in scores.values():
+                assert score.unit and score.measurable is not None
+                assert (score.floor is None) == (name == "floor")
+
+
+def test_a_frozen_clip_earns_no_credit(report: Report) -> None:
+    frozen = report.rows["frozen frame"].checks
+    assert frozen["motion"]["path ratio"].value == 0.0
+    assert frozen["permanence"]["bodies found"].value == 0.0
+    assert frozen["static"]["still pixels changed"].value == 1.0
+
+
+def test_bodies_are_grouped_by_name() -> None:
+    pytest.importorskip("pybullet")
+    collector = Collector("drop", seed=3, steps=8)
+    clips = [collector(index) for index in range(3)]
+    shown = [{c.scene.bodies[i].name for i in c.scene.moving} for c in clips]
+    assert len(set(map(frozenset, shown))) > 1  # else this tests nothing
+    report = evaluate(clips, clips, training=clips)
+    for body, scores in report.rows["model"].bodies.items():
+        count = sum(body in names for names in shown)
+        assert scores.curve.n == count and scores.valid_horizon.n == count
+    assert Report.from_json(report.to_json()).to_json() == report.to_json()
+
+
+def test_a_moving_camera_is_no_body() -> None:
+    pytest.importorskip("pybullet")
+    clip = Collector("orbit", seed=3, steps=6)(0)
+    report = evaluate(clip, clip)
+    assert "camera" not in report.diameter_m
+    static = report.rows["model"].checks["static"]
+    assert static["depth drift"].value == 0.0 and static["new objects"].value == 0.0
+    frozen = report.rows["frozen frame"].checks["static"]
+    assert frozen["depth drift"].value > 0.05
+
+
+def test_scenarios_are_not_mixed(episodes: list[Episode]) -> None:
+    other = replace(episodes[1], scene=replace(episodes[1].scene, scenario="drop"))
+    with pytest.raises(InputError, match="one scenario"):
+        evaluate([episodes[0], other], [episodes[0], other])

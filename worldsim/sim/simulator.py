@@ -60,6 +60,7 @@ class Simulator:
         self._scene = None  # what cannot be built leaves no world to step in
         self._set_engine(scene)
         self._actions: list[NDArray[np.float32]] = []
+        self._displaced = False
         self._start = _start_state(scene)
         seen = self._seen or scene.look.renderer == "tiny"
         self._world = World(self._bullet, self._client, scene, seen)
@@ -88,6 +89,18 @@ class Simulator:
             self._drive.push()
             advance(physicsClientId=self._client)
             self._contacts.add(points(physicsClientId=self._client))
+
+    def displace(self, offset_m: NDArray[np.float64]) -> None:
+        """Move the bodies by offsets (N, 3) in metres, between two steps; velocities stay.
+
+        Only free bodies, and driven ones that no joint holds, can be moved; the others stay. No
+        snapshot can be taken of what follows, until the next reset.
+        """
+        self._displaced = True
+        for index, (identifier, link) in self._links.items():
+            free = self.scene.bodies[index].role in ("free", "actuated")
+            if link < 0 and free and np.any(offset_m[index]):
+                self._world.displace(identifier, offset_m[index])
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Pose and velocity of every body, scene order, float64, world frame.
@@ -159,6 +172,8 @@ class Simulator:
         to centimetres, in memory or from a file. A replay is exact and takes 0.6 ms a frame.
         """
         actions = np.array(self._actions, "<f4").tobytes()
+        if self._displaced:
+            raise InputError("bodies were displaced by hand: no replay would lead here")
         values = {"scene": self.scene.to_dict(), "actions": b64encode(actions).decode()}
         return json.dumps(values, sort_keys=True).encode()
 
