@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import Any
 
-from worldsim.episode import Episode
 from worldsim.errors import InputError
 
-Maker = Callable[[int], Episode]
+Maker = Callable[[Any], Any]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _make_episode: Maker
 
