@@ -149,7 +149,7 @@ def _numbers(name: str, values: ArrayLike) -> NDArray[np.float32]:
 def _placed(start: Start) -> Scene:
     """The start's scene with its bodies and its goal where the frames showed them last."""
     scene = start.scene
-    reading = read(start.frames, start.depth_m, scene)
+    reading = read(start.frames, start.depth_m, scene, markers=True)
     bodies = list(scene.bodies)
     for index, body in enumerate(bodies):
         seen = np.flatnonzero(reading.found[:, index])

@@ -107,7 +107,8 @@ class Case:
         """A generated episode read, as evidence; one that cannot be read says why."""
         try:
             cut = self.cut(generated)
-            reading = self.reader(cut, self.clip)
+            whole = generated.part(0, self.reference.steps)
+            reading = self.reader(whole, self.reference).part(self.start, self.reference.steps)
         except Exception as error:  # one bad clip must not end the run
             nothing = np.full_like(self.truth.position_m, np.nan)
             reason = f"{error}" if isinstance(error, InputError) else repr(error)

@@ -158,6 +158,9 @@ def evaluate(
     sizes: tuple[int, ...] = (64, 128),
     modes: tuple[str, ...] = ("A", "B"),
     steps: int = 32,
+    selftest: bool = False,
+    clips: int = 200,
+    kinds: tuple[str, ...] = (),
     seed: int = 0,
     workers: int = 2,
 ) -> None:
@@ -172,6 +175,10 @@ def evaluate(
     With --floors it measures its own reading: what a perfect clip would be found to be off by.
 
     Example: worldsim evaluate --floors --scenarios push drop --out runs/floors
+
+    With --selftest it judges itself: does it find planted faults, and let mere looks pass?
+
+    Example: worldsim evaluate --selftest --clips 200 --out runs/selftest
 
     Args:
         model: name or folder of a checkpoint.
@@ -199,24 +206,31 @@ def evaluate(
         sizes: floors: widths of the frames in pixels.
         modes: floors: A with depth, B without.
         steps: floors: frames an episode, after the first.
-        seed: floors: draws the episodes.
-        workers: floors, video: processes.
+        selftest: plant faults into true clips and judge those; needs no model and no data. What is
+            finished stays in --out: the same line goes on from there.
+        clips: selftest: faulty clips of every kind, and as many clean ones.
+        kinds: selftest: kinds of faults and controls, and stress, the stress table; all when not
+            given.
+        seed: floors, selftest: draws the clips.
+        workers: floors, video, selftest: processes.
     """
+    if selftest:
+        _selftest(out, clips, kinds, seed, workers)
+        return
     if floors or video is not None or against is not None:
         from worldsim import evaluations
 
         arguments.at_most(arguments.MOST_WORKERS, workers=workers)
         if floors:
-            evaluations.floors(
-                out, model, scenarios, sizes, modes, episodes or 4, steps, seed, workers
-            )
+            evaluations.floors(out, model, scenarios, sizes, modes, episodes, steps, seed, workers)
         else:
             evaluations.video(
                 out, video, against, checks, scenarios, limit, start_frames, video_rate_hz, workers
             )
         return
     if model is None or data is None:
-        raise InputError("evaluate needs --model and --data, or --video and --against, or --floors")
+        ways = "--model and --data, or --video and --against, or --floors, or --selftest"
+        raise InputError(f"evaluate needs {ways}")
     episodes = 40 if episodes is None else episodes
     from worldsim.eval.checks.registry import chosen
     from worldsim.eval.limits import LEVELS, check_limits
@@ -243,6 +257,15 @@ def evaluate(
     print(f"\nlimits of a {limits} model:", *held, sep="\n")
     if not all(check.passed for check in held):
         raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
+
+
+def _selftest(out: Path, clips: int, kinds: tuple[str, ...], seed: int, workers: int) -> None:
+    from worldsim.proof import selftest
+
+    arguments.positive(clips=clips, workers=workers)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    arguments.not_negative(seed=seed)
+    selftest.selftest(arguments.folder(out), clips, kinds or selftest.KINDS, seed, workers)
 
 
 def bench(

@@ -12,6 +12,7 @@ from worldsim import arguments
 from worldsim.errors import InputError, unknown
 
 MODES = ("A", "B")
+EPISODES = 4
 
 
 def video(
@@ -48,7 +49,7 @@ def floors(
     scenarios: Sequence[str] = (),
     sizes: Sequence[int] = (64, 128),
     modes: Sequence[str] = MODES,
-    episodes: int = 4,
+    episodes: int | None = None,
     steps: int = 32,
     seed: int = 0,
     workers: int = 2,
@@ -58,6 +59,7 @@ def floors(
     from worldsim.floors.run import measure_floors
     from worldsim.sim.scenarios import SCENARIOS, find_scenario
 
+    episodes = EPISODES if episodes is None else episodes
     arguments.positive(episodes=episodes, workers=workers)
     arguments.at_least(2, steps=steps)
     arguments.not_negative(seed=seed)

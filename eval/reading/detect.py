@@ -12,7 +12,7 @@ from worldsim.sim.scene import Scene
 
 from .distance import BOX, CYLINDER, SPHERE
 from .fit import fit
-from .gather import MARGIN_PX, gather, outlined
+from .gather import MARGIN_PX, gather, outlined, soft_cover
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
 from .poses import nearest_alike, quaternion_of, starts
@@ -31,6 +31,10 @@ INSIDE_SHARE = 0.6
 FRONT_SHARE = 0.3
 """Least share of a blob's pixels that must stand out from what rests behind them, by depth."""
 SMALLEST_PX = 4
+LEAST_OVERLAP = 0.25
+"""Least intersection over union of the pixels that show a body and those of its drawn pose."""
+LOOSE = 0.5
+"""Greatest scale of the distances of a body's points to its surface, in its reaches."""
 CANDIDATES = 2
 THIN_PX = 2.6
 _GOOD_COST = 0.6
@@ -75,6 +79,7 @@ class _Pose:
     covariance_m2: Float
     scale: float
     cost: float
+    gap_m: float  # of the surface's points, 0 without depth
 
 
 class Detector:
@@ -92,6 +97,14 @@ class Detector:
         self.raised = np.array([False] + [_raised(scene, i) for i in range(len(scene.bodies))])
         self._still: dict[int, tuple[Float, NDArray[np.uint8]]] = {}
         self.wanted = [i for i in self.palette.wanted if scene.bodies[i].moves]
+        flat = np.array([body.role == "marker" and not body.moves for body in scene.bodies])
+        self.flat = np.append(flat, False)  # one more for those below 0
+
+    def with_markers(self) -> Detector:
+        """A detector that looks for markers too, wherever the scene has them."""
+        other = copy(self)
+        other.wanted = self.palette.wanted
+        return other
 
     def tinted(self, gain: Float) -> Detector:
         """A detector for colours that differ by these factors (N + 1, 3)."""
@@ -145,9 +158,8 @@ class Detector:
         kept = part >= 0
         counts = np.bincount(part[kept], minlength=1)
         ahead = np.bincount(part[kept & front], minlength=len(counts))
-        flat = ahead < FRONT_SHARE * counts
-        label[kept & flat[part]] = NOBODY
-        part[kept & flat[part]] = -1
+        gone = kept & (ahead < FRONT_SHARE * counts)[part] & ~self.flat[label]
+        label[gone], part[gone] = NOBODY, -1
 
     def _at_rest(self, view: View) -> tuple[Float, NDArray[np.uint8]]:
         """Depth and body index + 1 of what cannot move."""
@@ -219,8 +231,13 @@ class Detector:
         body, view, half = self.scene.bodies[index], frame.view, self.half_m[index]
         focal_px = view.camera.focal_px
         middle, near_m = self._middle(index, blob, frame)
+        soft = (
+            blob.astype(np.float64)
+            if frame.has_depth
+            else soft_cover(frame.rgb, blob, frame.hides_m, near_m, *window)
+        )
         lines, cover, points = gather(
-            blob, blob.astype(np.float64), frame.hides_m, frame.depth_m, view.rays, view.eye_m,
+            blob, soft, frame.hides_m, frame.depth_m, view.rays, view.eye_m,
             *window, near_m,
         )  # fmt: skip
         last = memory.turn[index] if start is None else start.turn
@@ -229,11 +246,11 @@ class Detector:
         pull = _PULL if frame.has_depth else 0.0
 
         def run(places: Float, turns: Float, sized: bool) -> _Pose:
-            place, turn, size, covariance, cost = fit(
+            place, turn, size, covariance, cost, gap_m = fit(
                 self.kind[index], half, places, turns, view.eye_m, lines, cover, points, focal_px,
                 pull, sized, 0.35,
             )  # fmt: skip
-            return _Pose(place, turn, covariance, size, cost)
+            return _Pose(place, turn, covariance, size, cost, gap_m)
 
         pose = run(places, turns, frame.has_depth)
         if body.shape != "sphere" and pose.cost > _GOOD_COST and start is None:
@@ -254,7 +271,7 @@ class Detector:
             depth_m = float(np.median(seen))
             near_m = depth_m + 0.3 * float(half.min())
             return view.eye_m + (depth_m + inner) * ray, near_m
-        area_px = max(np.count_nonzero(blob), 1)
+        area_px = max(int(np.count_nonzero(blob)), 1)
         width_m = np.sqrt(_mean_shadow_m2(self.scene.bodies[index].shape, half))
         depth_m = width_m * view.camera.focal_px / np.sqrt(area_px)
         return view.eye_m + depth_m * ray, depth_m
@@ -270,17 +287,20 @@ class Detector:
 
     def _shows(self, index: int, pose: _Pose, whole: Bool, frame: _Frame) -> bool:
         """Whether the frame shows enough of the body where the pose has it."""
+        if pose.gap_m > LOOSE * self.reach_m[index]:
+            return False
         view = frame.view
         window = view.window(pose.position_m, self.reach_m[index], 1)
         outline = self._outline(index, pose, window, view, 0.0)
         depth_m = view.depth_of(pose.position_m)
-        hidden = outline & ~whole & (frame.hides_m < depth_m)
+        # The blurred rim of something else is no excuse for a body that is not there.
+        hidden = outline & ~whole & (frame.hides_m < depth_m) & (frame.label != UNCLEAR)
         full = np.count_nonzero(outline)
         inside = np.count_nonzero(whole & self._outline(index, pose, window, view, 0.6))
         least = max(
             FOUND_SHARE * (full - np.count_nonzero(hidden)), SLIVER_SHARE * full, SMALLEST_PX
         )
-        return inside >= least and inside >= INSIDE_SHARE * np.count_nonzero(whole)
+        return bool(inside >= least and inside >= INSIDE_SHARE * np.count_nonzero(whole))
 
     def _layer(self, frame: _Frame, poses: dict[int, _Pose]) -> None:
         """Without depth: what stands in front of what, from the poses found first."""
@@ -308,14 +328,19 @@ class Detector:
         self.stage.look_from(frame.view.camera)
         rgb, depth, ids = self.stage.draw(place, quaternion)
         sight = self._blank(frame)
+        lost = [index for index in self.wanted if index not in poses]
         for index, pose in poses.items():
             mine, drawn = frame.label == index, ids == index + 1
             both = mine & drawn
+            self._compare(index, pose, mine, drawn, frame, sight)
+            if not sight.overlap[index] >= LEAST_OVERLAP:
+                self._forget(index, sight)
+                lost.append(index)
+                continue
             memory.seen(index, pose.position_m, pose.turn)
             sight.position_m[index], sight.orientation_xyzw[index] = place[index], quaternion[index]
             sight.covariance_m2[index] = pose.covariance_m2
             sight.scale[index] = pose.scale if frame.has_depth else np.nan
-            self._compare(index, pose, mine, drawn, frame, sight)
             if both.any():
                 ratio = (frame.rgb[both].mean(0) + 1.0) / (rgb[both].mean(0) + 1.0)
                 sight.color_ratio[index] = ratio
@@ -323,9 +348,8 @@ class Detector:
                 sight.orientation_xyzw[index] = np.nan
             sight.segmentation[mine & (drawn | self._beside(drawn))] = index + 1
         front = np.where(ids > 0, depth, np.inf)
-        for index in self.wanted:
-            if index not in poses:
-                sight.hidden[index] = self._may_hide(index, front, frame.view, memory)
+        for index in lost:
+            sight.hidden[index] = self._may_hide(index, front, frame.view, memory)
         return sight
 
     def _compare(
@@ -341,15 +365,20 @@ class Detector:
         either = np.count_nonzero(near | drawn)
         both = np.count_nonzero(mine & drawn)
         sight.overlap[index] = both / either if either else np.nan
-        full = np.count_nonzero(self._outline(index, pose, window, view, 0.0))
+        full = int(np.count_nonzero(self._outline(index, pose, window, view, 0.0)))
         sight.visible_share[index] = min(both / max(full, 1), 1.0)
         counts = np.bincount(frame.part[mine & ~around & (frame.part >= 0)], minlength=1)
         sight.extra[index] = int(np.count_nonzero(counts >= max(0.25 * full, 6)))
 
+    def _forget(self, index: int, sight: Sight) -> None:
+        """What was fitted is not the body after all."""
+        sight.overlap[index] = np.nan
+        sight.visible_share[index], sight.extra[index] = 0.0, 0
+
     def _may_hide(self, index: int, front: Float, view: View, memory: Memory) -> bool:
         """Whether a body that was not found may be behind others or out of view."""
         body = self.scene.bodies[index]
-        pose = _Pose(np.zeros(3), memory.turn[index], np.zeros((3, 3)), 1.0, 0.0)
+        pose = _Pose(np.zeros(3), memory.turn[index], np.zeros((3, 3)), 1.0, 0.0, 0.0)
         for place in memory.missed(index):
             pose.position_m = place
             window = view.window(place, self.reach_m[index], 1)
@@ -378,6 +407,8 @@ class Detector:
             if not body.moves:
                 position_m[index], quaternion[index] = body.position_m, body.orientation_xyzw
                 share[index] = 1.0
+                if index in self.wanted:
+                    position_m[index], quaternion[index], share[index] = np.nan, np.nan, 0.0
             elif body.role == "camera":
                 position_m[index] = frame.view.eye_m
                 quaternion[index], share[index] = frame.view.quaternion, 1.0
@@ -407,7 +438,7 @@ def _half_m(shape: str, size_m: tuple[float, ...]) -> tuple[float, float, float]
 
 def _mean_shadow_m2(shape: str, half: Float) -> float:
     """Mean area of a convex solid seen from all sides: a quarter of its surface (Cauchy)."""
-    a, b, c = half.tolist()
+    a, b, c = (float(value) for value in half)
     if shape == "sphere":
         return float(np.pi * a * a)
     if shape == "cylinder":

@@ -26,14 +26,14 @@ kept = numba.njit(error_model="numpy", nogil=True, cache=True)
 def distance(kind: int, half: Array, x: float, y: float, z: float) -> float:
     """Signed distance in m; `half`: half edges, or radius, radius, half height."""
     if kind == SPHERE:
-        return sqrt(x * x + y * y + z * z) - half[0]
+        return float(sqrt(x * x + y * y + z * z) - half[0])
     if kind == BOX:
         a, b, c = abs(x) - half[0], abs(y) - half[1], abs(z) - half[2]
     else:
         a, b, c = hypot(x, y) - half[0], abs(z) - half[2], -1e9
     inside = max(a, max(b, c))
     if inside <= 0.0:
-        return inside
+        return float(inside)
     a, b, c = max(a, 0.0), max(b, 0.0), max(c, 0.0)
     return sqrt(a * a + b * b + c * c)
 
@@ -71,7 +71,7 @@ def normal(kind: int, half: Array, x: float, y: float, z: float) -> tuple[float,
 def chord(
     kind: int, half: Array, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float
 ) -> tuple[float, float]:
-    """From where to where the line o + t d is within the solid; the first above the second: never."""
+    """From where to where the line o + t d is in the solid, the first above the second: never."""
     enter, leave = -1e18, 1e18
     if kind == BOX or kind == CYLINDER:
         ez = dz if abs(dz) > 1e-12 else 1e-12

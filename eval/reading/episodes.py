@@ -25,11 +25,12 @@ class Reader(Protocol):
 def read_episode(episode: Episode, reference: Episode) -> Reading:
     """Read an episode's frames, in mode B where it has no depth (see `without_depth`).
 
-    Bodies are looked for as the reference's scene describes them, from where a camera that moves
-    was in the reference. Raises InputError on frames of another size than that scene's camera.
+    Bodies, camera and start are those of the reference. Raises InputError on frames of another
+    size than its scene's camera.
     """
     depth_m = episode.depth_m if has_depth(episode) else None
-    return read(episode.frames, depth_m, reference.scene, cameras=cameras_of(reference))
+    cameras, start = cameras_of(reference), start_of(reference)
+    return read(episode.frames, depth_m, reference.scene, cameras=cameras, start=start)
 
 
 def cameras_of(reference: Episode) -> Poses | None:
@@ -74,7 +75,7 @@ class Remembered:
 
 def key(episode: Episode, scene: Scene) -> str:
     """A digest of what is read: frames, depth and the scene they are read by."""
-    digest = sha256(np.ascontiguousarray(episode.frames))
-    digest.update(np.ascontiguousarray(episode.depth_m))
+    digest = sha256(episode.frames.tobytes())
+    digest.update(episode.depth_m.tobytes())
     digest.update(scene.to_json().encode())
     return digest.hexdigest()

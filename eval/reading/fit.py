@@ -93,14 +93,14 @@ def _entry(version: int) -> Any:
     def fit(
         kind: int, half: Array, places: Array, turns: Array, eye: Array, lines: Array, cover: Array,
         points: Array, focal_px: float, pull: float, sized: bool, rim_px: float,
-    ) -> tuple[Array, Array, float, Array, float]:  # fmt: skip
-        """Best pose from starts `places` (S, 3), `turns` (S, 3, 3): place, turn, size, covariance, cost.
+    ) -> tuple[Array, Array, float, Array, float, float]:  # fmt: skip
+        """Best pose from starts `places` (S, 3) and `turns` (S, 3, 3).
 
-        `lines` (L, 3): unit directions from `eye`, of which the solid covers `cover` (L,); `points`
-        (P, 3) on its surface, none where there is no depth. Size is its apparent one over the known,
-        1 unless `sized`. Covariance (3, 3) of the place in m2 at the known size; cost a residual.
+        `lines` (L, 3): unit directions from `eye`, of which the solid covers `cover` (L,);
+        `points` (P, 3) on its surface, none without depth. Gives place, turn, the apparent size
+        over the known (1 unless `sized`), the covariance (3, 3) of the place in m2, the cost a
+        residual and the scale in m of the points' distances to the surface.
         """
-        _ = version  # numba keeps machine code by what a function closes over, see render.compiled
         free = 3 if kind == SPHERE else 6
         matrix, vector = np.empty((7, 7)), np.empty(7)
         best, place, turn = np.inf, places[0], turns[0]
@@ -130,13 +130,13 @@ def _entry(version: int) -> Any:
         covariance = np.linalg.inv(system)[:3, :3] * cost
         size = 1.0
         if sized:
-            # A ball has no turn: its columns must not leave the system singular, so two runs of a few
-            # steps free all seven numbers with the turn's held by the damping.
+            # A ball has no turn: damping alone holds those three numbers.
             _, _, size, _ = _improve(
-                kind, half, place.copy(), turn.copy(), 1.0, 7, 3, eye, lines, cover, points, focal_px,
-                0.7, pull, matrix, vector,
+                kind, half, place.copy(), turn.copy(), 1.0, 7, 3, eye, lines, cover, points,
+                focal_px, 0.7, pull, matrix, vector,
             )  # fmt: skip
-        return place, turn, size, covariance, cost
+        gap = surface_scale(kind, half, place, turn, points) if len(points) else 0.0
+        return place, turn, size, covariance, cost, gap
 
     return fit
 

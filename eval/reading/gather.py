@@ -16,6 +16,8 @@ Array = Any  # numba's
 
 MARGIN_PX = 3
 MOST_POINTS = 100
+_OUT_PX = 1.8  # how far from the rim colours are its body's and its ground's own
+_LEAST_CONTRAST = 25.0  # of the two colours, 0-441
 
 
 @kept
@@ -25,9 +27,9 @@ def gather(
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Unit lines (L, 3), their cover (L,) and surface points (P, 3) of a window of the image.
 
-    `mine` (H, W) are the body's pixels and `cover` their cover; others in which something nearer
-    than `near_m` stands (`hides` (H, W), m) are left out, and those more than MARGIN_PX from its rim.
-    No points where `depth` is 0.
+    `mine` (H, W) are the body's pixels and `cover` their cover, below 0 where unknown. Others in
+    which something nearer than `near_m` stands (`hides` (H, W), m) are left out, and those more
+    than MARGIN_PX from its rim. No points where `depth` is 0.
     """
     room = (right - left) * (bottom - top)
     lines, covers = np.empty((room, 3)), np.empty(room)
@@ -55,7 +57,8 @@ def gather(
                 seen += 1
             if not band[y, x] or (inner[y, x] and (x + y) % 2):
                 continue
-            if not own and hides[y, x] < near_m and cover[y, x] == 0.0:
+            hidden = not own and hides[y, x] < near_m and cover[y, x] == 0.0
+            if hidden or cover[y, x] < 0.0:
                 continue
             length = np.sqrt(rays[y, x, 0] ** 2 + rays[y, x, 1] ** 2 + rays[y, x, 2] ** 2)
             for a in range(3):
@@ -64,6 +67,51 @@ def gather(
             count += 1
     every = max(seen // MOST_POINTS, 1)
     return lines[:count], covers[:count], points[:seen:every].copy()
+
+
+@kept
+def soft_cover(
+    rgb: Array, mine: Array, hides: Array, near_m: float,
+    left: int, top: int, right: int, bottom: int,
+) -> Array:  # fmt: skip
+    """How much of each pixel (H, W) of a window a body covers, 0..1, by its colour at the rim.
+
+    There a pixel's colour lies between those of pixels further in and further out. -1 where what
+    lies further out is nearer than `near_m`: that is then the rim of something in front.
+    """
+    height, width = mine.shape
+    cover = mine.astype(np.float64)
+    for y in range(max(top, 1), min(bottom, height - 1)):
+        for x in range(max(left, 1), min(right, width - 1)):
+            gx, gy, count = 0.0, 0.0, 0
+            for v in range(-1, 2):
+                for u in range(-1, 2):
+                    if mine[y + v, x + u]:
+                        count += 1
+                        gx += u
+                        gy += v
+            if count == 0 or count == 9:
+                continue
+            length = np.sqrt(gx * gx + gy * gy)
+            if length < 0.5:
+                continue
+            dx, dy = _OUT_PX * gx / length, _OUT_PX * gy / length
+            x0, y0 = int(np.rint(x + dx)), int(np.rint(y + dy))
+            x1, y1 = int(np.rint(x - dx)), int(np.rint(y - dy))
+            inside = 0 <= x0 < width and 0 <= y0 < height and mine[y0, x0]
+            if not (inside and 0 <= x1 < width and 0 <= y1 < height and not mine[y1, x1]):
+                continue
+            if hides[y1, x1] < near_m:
+                cover[y, x] = -1.0
+                continue
+            along, square = 0.0, 0.0
+            for c in range(3):
+                way = float(rgb[y0, x0, c]) - float(rgb[y1, x1, c])
+                along += way * (float(rgb[y, x, c]) - float(rgb[y1, x1, c]))
+                square += way * way
+            if square > _LEAST_CONTRAST * _LEAST_CONTRAST:
+                cover[y, x] = min(max(along / square, 0.0), 1.0)
+    return cover
 
 
 def _entry(version: int) -> Any:

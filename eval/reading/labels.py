@@ -42,7 +42,7 @@ class Palette:
     def of(cls, scene: Scene, gain: Float | None = None) -> Palette:
         """`gain` (N + 1, 3) are factors of every body's channels, the last one of the sky's."""
         factors = np.ones((len(scene.bodies) + 1, 3)) if gain is None else gain
-        owners: dict[tuple[float, ...], int] = {}
+        owners: dict[tuple[float, float, float], int] = {}
         for index, body in enumerate(scene.bodies):
             if body.role != "camera":
                 alone = body.color_rgb not in owners and body.role != "static"

@@ -42,7 +42,7 @@ class Memory:
         self.age[index] = 1
 
     def missed(self, index: int) -> list[Float]:
-        """Places (3,) where a body that was not found may be by now: at rest, moving on, between."""
+        """Places (3,) where a body not found may be by now: at rest, moving on, between."""
         ahead = self.move_m[index] * self.age[index]
         self.age[index] += 1
         return [self.position_m[index] + share * ahead for share in (0.0, 0.5, 1.0)]

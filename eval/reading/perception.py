@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ def read(
     *,
     cameras: Poses | None = None,
     start: Poses | None = None,
+    markers: bool = False,
 ) -> Reading:
     """Read every body's pose off frames uint8 (T+1, H, W, 3), with or without depth (T+1, H, W).
 
@@ -36,7 +39,8 @@ def read(
     distances. Bodies are told apart by colour and shape. `cameras` are positions (T+1, 3) and
     orientations (T+1, 4) of a camera that moves. `start` are positions (N, 3) and orientations
     (N, 4) of the bodies in the first frame, where they are known: what the colours look like there
-    is what they are taken to look like everywhere, so other light does not count.
+    is what they are taken to look like everywhere, so other light does not count. Markers that
+    cannot move are looked for only with `markers`.
 
     Raises InputError on shapes that do not fit each other or the scene's camera.
     """
@@ -47,6 +51,8 @@ def read(
         depth = None if depth_m is None else depth_m[0]
         gain = body_gain(reader.stage, views[0], frames[0], depth, start)
         reader = reader.tinted(gain)
+    if markers:
+        reader = reader.with_markers()
     rows = []
     for t, (frame, view) in enumerate(zip(frames, views, strict=True)):
         depth = None if depth_m is None else depth_m[t].astype(np.float64)
@@ -89,8 +95,6 @@ def _views(fixed: View, scene: Scene, cameras: Poses | None, count: int) -> list
 
 def facing(camera: Camera, position_m: Float, orientation_xyzw: Float) -> Camera:
     """The camera at another place (3,), turned so (4,)."""
-    from dataclasses import replace
-
     axes = Rotation.from_quat(orientation_xyzw).as_matrix()
     place, target, up = position_m, position_m + axes[:, 2], -axes[:, 1]
     vectors = [(float(v[0]), float(v[1]), float(v[2])) for v in (place, target, up)]
@@ -101,20 +105,21 @@ def _joined(rows: list[Sight], scene: Scene) -> Reading:
     count = len(scene.bodies)
     height, width = scene.camera.height_px, scene.camera.width_px
 
-    def column(name: str, shape: tuple[int, ...], kind: type) -> NDArray[np.generic]:
+    def column(name: str, *shape: int) -> Any:
+        kind = getattr(rows[0], name).dtype if rows else np.float64
         return np.array([getattr(row, name) for row in rows], kind).reshape(-1, *shape)
 
-    position_m = column("position_m", (count, 3), np.float64)
+    position_m = column("position_m", count, 3)
     return Reading(
         position_m=position_m,
-        covariance_m2=column("covariance_m2", (count, 3, 3), np.float64),
-        orientation_xyzw=column("orientation_xyzw", (count, 4), np.float64),
+        covariance_m2=column("covariance_m2", count, 3, 3),
+        orientation_xyzw=column("orientation_xyzw", count, 4),
         found=~np.isnan(position_m).any(-1),
-        hidden=column("hidden", (count,), np.bool_),
-        segmentation=column("segmentation", (height, width), np.uint8),
-        visible_share=column("visible_share", (count,), np.float64),
-        overlap=column("overlap", (count,), np.float64),
-        scale=column("scale", (count,), np.float64),
-        color_ratio=column("color_ratio", (count, 3), np.float64),
-        extra=column("extra", (count,), np.int64),
+        hidden=column("hidden", count),
+        segmentation=column("segmentation", height, width),
+        visible_share=column("visible_share", count),
+        overlap=column("overlap", count),
+        scale=column("scale", count),
+        color_ratio=column("color_ratio", count, 3),
+        extra=column("extra", count),
     )

@@ -57,7 +57,7 @@ def _column(
     row: Array, place: Array, nx: float, ny: float, nz: float,
     px: float, py: float, pz: float, gap: float, scale: float,
 ) -> None:  # fmt: skip
-    """Derivative of a signed distance `gap` at point p (world) with normal n by place, turn, size."""
+    """Derivative of the signed distance `gap` of p (world), normal n, by place, turn, size."""
     ax, ay, az = px - place[0], py - place[1], pz - place[2]
     row[0], row[1], row[2] = -nx, -ny, -nz
     row[3] = -(ay * nz - az * ny)
@@ -137,7 +137,7 @@ def _add(
     nz: float, x: float, y: float, z: float, gap: float, scale: float, slope: float,
     residual: float, weight: float,
 ) -> None:  # fmt: skip
-    """Add one residual: `slope` is its derivative by the signed distance; n and x are the solid's."""
+    """Add one residual; `slope`: its derivative by the signed distance; n, x in solid axes."""
     wx = turn[0, 0] * nx + turn[0, 1] * ny + turn[0, 2] * nz
     wy = turn[1, 0] * nx + turn[1, 1] * ny + turn[1, 2] * nz
     wz = turn[2, 0] * nx + turn[2, 1] * ny + turn[2, 2] * nz

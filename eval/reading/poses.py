@@ -96,5 +96,5 @@ def quaternion_of(turn: Float) -> Float:
         q = np.empty(4)
         q[i] = 1.0 + 2.0 * m[i, i] - trace
         q[j], q[n], q[3] = m[i, j] + m[j, i], m[i, n] + m[n, i], m[n, j] - m[j, n]
-    q = q / np.linalg.norm(q)
-    return q if q[3] >= 0.0 else -q
+    unit: Float = q / (np.linalg.norm(q) * (1.0 if q[3] >= 0.0 else -1.0))
+    return unit

@@ -10,13 +10,7 @@ import numpy as np
 from worldsim.data.dataset import Dataset
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import errors, truth_of
-from worldsim.eval.reading.episodes import (
-    cameras_of,
-    has_depth,
-    read_episode,
-    start_of,
-)
-from worldsim.eval.reading.perception import read
+from worldsim.eval.reading.episodes import read_episode
 from worldsim.videos.fitting import Fitted, fittings
 from worldsim.videos.footage import Footage
 
@@ -68,10 +62,7 @@ def start_fit(fitted: Fitted) -> Start:
     """The first frame of a clip beside the reference's."""
     clip, reference = fitted.clip.part(0, 1), fitted.reference.part(0, 1)
     truth = truth_of(reference, read_episode(reference, reference))
-    cameras, depth_m = cameras_of(reference), clip.depth_m if has_depth(clip) else None
-    reading = read(
-        clip.frames, depth_m, reference.scene, cameras=cameras, start=start_of(reference)
-    )
+    reading = read_episode(clip, reference)
     found = errors(reading.position_m[:, truth.indices], truth)
     visible = truth.visible[0]
     near = found.lateral_m[0] <= FITS_DIAMETERS * truth.diameter_m
