@@ -56,7 +56,10 @@ class Resimulation:
         if np.abs(apart).max() > SAME_M:
             return None
         offset_m = rng.normal(0.0, sigma_m, (len(scene.bodies), 3)) * (1.0, 1.0, 0.0)
-        simulator.displace(offset_m)
+        hands = simulator.edit()
+        for body, shift_m in zip(scene.bodies, offset_m.tolist(), strict=True):
+            if sigma_m and hands.loose(body.name):
+                hands.shift(body.name, shift_m)
         rows = [*reference.states.position_m[:start], simulator.state()["position_m"]]
         for action in reference.actions[start:]:
             simulator.step(action)

@@ -139,8 +139,8 @@ def rollout(
 
 
 def evaluate(
-    model: str,
-    data: Path,
+    model: str | None = None,
+    data: Path | None = None,
     out: Path = Path("runs/eval"),
     episodes: int = 40,
     start_frames: int = 1,
@@ -149,10 +149,19 @@ def evaluate(
     passes: int = 1,
     limits: str | None = None,
     checks: tuple[str, ...] = (),
+    selftest: bool = False,
+    clips: int = 200,
+    kinds: tuple[str, ...] = (),
+    seed: int = 0,
+    workers: int = 2,
 ) -> None:
     """Judge a model on recorded episodes: 3D errors, floors and baselines, as a report.
 
     Example: worldsim evaluate --model runs/tiny --data data/push-test --train-data data/push
+
+    With --selftest it judges itself: does it find planted faults, and let mere looks pass?
+
+    Example: worldsim evaluate --selftest --clips 200 --out runs/selftest
 
     Args:
         model: name or folder of a checkpoint.
@@ -167,7 +176,19 @@ def evaluate(
             end with exit code 1 where it does not.
         checks: those to make: position, horizon, motion, permanence, appearance, static; all when
             not given.
+        selftest: plant faults into true clips and judge those; needs no model and no data. What is
+            finished stays in --out: the same line goes on from there.
+        clips: selftest: faulty clips of every kind, and as many clean ones.
+        kinds: selftest: kinds of faults and controls, and stress, the stress table; all when not
+            given.
+        seed: selftest: draws the clips.
+        workers: selftest: processes.
     """
+    if selftest:
+        _selftest(out, clips, kinds, seed, workers)
+        return
+    if model is None or data is None:
+        raise InputError("evaluate needs --model and --data, or --selftest")
     from worldsim.eval.checks.registry import chosen
     from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
@@ -193,6 +214,15 @@ def evaluate(
     print(f"\nlimits of a {limits} model:", *held, sep="\n")
     if not all(check.passed for check in held):
         raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
+
+
+def _selftest(out: Path, clips: int, kinds: tuple[str, ...], seed: int, workers: int) -> None:
+    from worldsim.proof import selftest
+
+    arguments.positive(clips=clips, workers=workers)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    arguments.not_negative(seed=seed)
+    selftest.selftest(arguments.folder(out), clips, kinds or selftest.KINDS, seed, workers)
 
 
 def bench(

@@ -6,10 +6,16 @@ import importlib
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from worldsim.errors import InputError
 from worldsim.quiet import silent_stderr
+
+if TYPE_CHECKING:
+    from worldsim.sim.camera import Camera
+    from worldsim.sim.scene import Light
 
 
 @cache
@@ -32,3 +38,26 @@ def data_path() -> Path:
     """The folder of robots and meshes that comes with pybullet. Raises InputError without it."""
     load_bullet()
     return Path(importlib.import_module("pybullet_data").getDataPath())
+
+
+def camera_arguments(bullet: Any, camera: Camera, light: Light) -> dict[str, Any]:
+    """What getCameraImage is told of a view and its light."""
+    projection = bullet.computeProjectionMatrixFOV(
+        float(np.degrees(camera.fov_y_rad)),
+        camera.width_px / camera.height_px,
+        camera.near_m,
+        camera.far_m,
+    )
+    return {
+        "width": camera.width_px,
+        "height": camera.height_px,
+        "viewMatrix": bullet.computeViewMatrix(camera.position_m, camera.target_m, camera.up),
+        "projectionMatrix": projection,
+        "lightDirection": light.direction,
+        "lightColor": (1.0, 1.0, 1.0),
+        "lightAmbientCoeff": light.ambient,
+        "lightDiffuseCoeff": light.diffuse,
+        "lightSpecularCoeff": light.specular,
+        "flags": bullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
+        "renderer": bullet.ER_TINY_RENDERER,
+    }

@@ -13,10 +13,11 @@ from scipy.spatial.transform import Rotation
 
 from worldsim.errors import InputError
 from worldsim.sim.actuators import Drive
-from worldsim.sim.bullet import load_bullet
+from worldsim.sim.bullet import camera_arguments, load_bullet
 from worldsim.sim.camera import Camera
 from worldsim.sim.contacts import ContactLog
-from worldsim.sim.scene import Light, Scene
+from worldsim.sim.editor import Editor
+from worldsim.sim.scene import Scene
 from worldsim.sim.world import World
 
 _QUIET_STEPS = 2.5
@@ -42,6 +43,7 @@ class Simulator:
         if self._client < 0:
             raise InputError("pybullet gave no more worlds; close() simulators no longer used")
         self._scene: Scene | None = None
+        self._editor: Editor | None = None
 
     @property
     def scene(self) -> Scene:
@@ -60,13 +62,13 @@ class Simulator:
         self._scene = None  # what cannot be built leaves no world to step in
         self._set_engine(scene)
         self._actions: list[NDArray[np.float32]] = []
-        self._displaced = False
         self._start = _start_state(scene)
         seen = self._seen or scene.look.renderer == "tiny"
         self._world = World(self._bullet, self._client, scene, seen)
         self._links = self._build(scene)
         self._contacts = ContactLog({place: index for index, place in self._links.items()})
         self._segment = _segments(self._links)
+        self._editor = None
         self._scene = scene
         self._last_camera = self.camera
 
@@ -87,20 +89,10 @@ class Simulator:
         advance, points = self._bullet.stepSimulation, self._bullet.getContactPoints
         for _ in range(scene.substeps):
             self._drive.push()
+            if self._editor is not None:
+                self._editor.push()
             advance(physicsClientId=self._client)
             self._contacts.add(points(physicsClientId=self._client))
-
-    def displace(self, offset_m: NDArray[np.float64]) -> None:
-        """Move the bodies by offsets (N, 3) in metres, between two steps; velocities stay.
-
-        Only free bodies, and driven ones that no joint holds, can be moved; the others stay. No
-        snapshot can be taken of what follows, until the next reset.
-        """
-        self._displaced = True
-        for index, (identifier, link) in self._links.items():
-            free = self.scene.bodies[index].role in ("free", "actuated")
-            if link < 0 and free and np.any(offset_m[index]):
-                self._world.displace(identifier, offset_m[index])
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Pose and velocity of every body, scene order, float64, world frame.
@@ -116,6 +108,12 @@ class Simulator:
                     array[index] = value
         self._see(values)
         return values
+
+    def edit(self) -> Editor:
+        """Hands in this world until the next reset. An edited world takes no snapshots."""
+        if self._editor is None:
+            self._editor = Editor(self.scene, self._world, self._links)
+        return self._editor
 
     def _see(self, values: dict[str, NDArray[np.float64]]) -> None:
         """Put the pose of the camera where a body of the scene stands for it."""
@@ -155,7 +153,7 @@ class Simulator:
         if not self._world.seen:
             raise InputError("this simulator was made with seen=False: it has nothing to render")
         _, _, rgba, buffer, values = self._bullet.getCameraImage(
-            **_camera_arguments(self._bullet, camera, self.scene.light),
+            **camera_arguments(self._bullet, camera, self.scene.light),
             shadow=int(shadow),
             physicsClientId=self._client,
         )
@@ -170,10 +168,11 @@ class Simulator:
 
         Bullet's own saved states are not exact here: 8 of 64 continued differently, from 1e-16 up
         to centimetres, in memory or from a file. A replay is exact and takes 0.6 ms a frame.
+        Raises InputError after an edit: a replay would not repeat it.
         """
+        if self._editor is not None:
+            raise InputError("an edited world cannot be replayed; take the snapshot before edit()")
         actions = np.array(self._actions, "<f4").tobytes()
-        if self._displaced:
-            raise InputError("bodies were displaced by hand: no replay would lead here")
         values = {"scene": self.scene.to_dict(), "actions": b64encode(actions).decode()}
         return json.dumps(values, sort_keys=True).encode()
 
@@ -268,28 +267,6 @@ class Simulator:
             kind = scene.actuator.kind
             raise InputError(f"the {kind} actuator cannot drive {', '.join(lacking)}")
         return dict(sorted(links.items()))
-
-
-def _camera_arguments(bullet: Any, camera: Camera, light: Light) -> dict[str, Any]:
-    projection = bullet.computeProjectionMatrixFOV(
-        float(np.degrees(camera.fov_y_rad)),
-        camera.width_px / camera.height_px,
-        camera.near_m,
-        camera.far_m,
-    )
-    return {
-        "width": camera.width_px,
-        "height": camera.height_px,
-        "viewMatrix": bullet.computeViewMatrix(camera.position_m, camera.target_m, camera.up),
-        "projectionMatrix": projection,
-        "lightDirection": light.direction,
-        "lightColor": (1.0, 1.0, 1.0),
-        "lightAmbientCoeff": light.ambient,
-        "lightDiffuseCoeff": light.diffuse,
-        "lightSpecularCoeff": light.specular,
-        "flags": bullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
-        "renderer": bullet.ER_TINY_RENDERER,
-    }
 
 
 def _segments(links: dict[int, tuple[int, int]]) -> NDArray[np.uint8]:

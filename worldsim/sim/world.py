@@ -172,18 +172,6 @@ class World:
             identifier, velocity_m_s.tolist(), physicsClientId=self.client
         )
 
-    def displace(self, identifier: int, offset_m: Float) -> None:
-        """Put a body elsewhere; its turn and its velocities stay."""
-        client = self.client
-        place_m, turn = self.bullet.getBasePositionAndOrientation(
-            identifier, physicsClientId=client
-        )
-        velocities = self.bullet.getBaseVelocity(identifier, physicsClientId=client)
-        self.bullet.resetBasePositionAndOrientation(
-            identifier, np.add(place_m, offset_m).tolist(), turn, physicsClientId=client
-        )
-        self.bullet.resetBaseVelocity(identifier, *velocities, physicsClientId=client)
-
     def state(self, identifier: int, link: int) -> tuple[Sequence[float], ...]:
         """Position m, orientation xyzw, velocity m/s and angular velocity rad/s of a body."""
         if link < 0:

@@ -1,0 +1,1 @@
+"""True clips and how they become images: what faults and controls start from."""
