@@ -15,8 +15,10 @@ from .fit import fit
 from .gather import MARGIN_PX, gather, outlined, soft_cover
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
+from .parts import Parts
 from .poses import nearest_alike, quaternion_of, starts
 from .stage import Stage
+from .verdict import alike, area_px, shown
 from .view import View, Window
 
 Float = NDArray[np.float64]
@@ -99,6 +101,11 @@ class Detector:
         self.wanted = [i for i in self.palette.wanted if scene.bodies[i].moves]
         flat = np.array([body.role == "marker" and not body.moves for body in scene.bodies])
         self.flat = np.append(flat, False)  # one more for those below 0
+        self.gain = np.ones((len(scene.bodies) + 1, 3))
+        self.parts = Parts.of(scene, self.wanted)
+        if self.parts is not None:
+            self.wanted = [i for i in self.wanted if i not in self.parts.uncoloured]
+            self.palette = self.palette.without(self.parts.uncoloured)
 
     def with_markers(self) -> Detector:
         """A detector that looks for markers too, wherever the scene has them."""
@@ -109,7 +116,9 @@ class Detector:
     def tinted(self, gain: Float) -> Detector:
         """A detector for colours that differ by these factors (N + 1, 3)."""
         other = copy(self)
-        other.palette = Palette.of(self.scene, gain)
+        other.palette, other.gain = Palette.of(self.scene, gain), gain
+        if self.parts is not None:
+            other.palette = other.palette.without(self.parts.uncoloured)
         return other
 
     def read(
@@ -122,6 +131,7 @@ class Detector:
         """Read one frame (H, W, 3) with depth (H, W) or without."""
         frame = self._labelled(rgb, depth_m, view)
         poses: dict[int, _Pose] = {}
+        linked = self._linked(frame, memory)
         for index in self.wanted:
             pose = self._find(index, frame, memory)
             if pose is not None:
@@ -132,7 +142,21 @@ class Detector:
                 again = self._find(index, frame, memory)
                 if again is not None:
                     poses[index] = again
-        return self._verified(frame, poses, memory)
+        linked = {index: pose for index, pose in linked.items() if index not in poses}
+        return self._verified(frame, poses, linked, memory)
+
+    def _linked(self, frame: _Frame, memory: Memory) -> dict[int, _Pose]:
+        """The joint's parts where its numbers have them; their turns are starts for free fits."""
+        if self.parts is None or not frame.has_depth:
+            return {}
+        front = (frame.depth_m > 0.0) & (frame.depth_m < self._at_rest(frame.view)[0] - self.gap_m)
+        found = self.parts.read(frame.label, front, frame.depth_m, frame.view, memory)
+        for index, part in found.items():
+            memory.turn[index] = part.turn
+        return {
+            index: _Pose(part.position_m, part.turn, part.covariance_m2, np.nan, 0.0, 0.0)
+            for index, part in found.items()
+        }
 
     def _labelled(self, rgb: NDArray[np.uint8], depth_m: Float | None, view: View) -> _Frame:
         still_m, still = self._at_rest(view)
@@ -322,18 +346,23 @@ class Detector:
             quaternion[index] = quaternion_of(pose.turn)
         return place, quaternion
 
-    def _verified(self, frame: _Frame, poses: dict[int, _Pose], memory: Memory) -> Sight:
+    def _verified(
+        self, frame: _Frame, poses: dict[int, _Pose], linked: dict[int, _Pose], memory: Memory
+    ) -> Sight:
         """The row of a Reading: poses drawn again and held against the frame."""
-        place, quaternion = self._arrays(poses)
+        both_kinds = {**poses, **linked}
+        place, quaternion = self._arrays(both_kinds)
         self.stage.look_from(frame.view.camera)
         rgb, depth, ids = self.stage.draw(place, quaternion)
         sight = self._blank(frame)
-        lost = [index for index in self.wanted if index not in poses]
-        for index, pose in poses.items():
+        self._claim_linked(frame, linked, rgb, depth, ids)
+        wanted = self.wanted if self.parts is None else {*self.wanted, *self.parts.bodies}
+        lost = [index for index in wanted if index not in poses and index not in linked]
+        for index, pose in {**poses, **linked}.items():
             mine, drawn = frame.label == index, ids == index + 1
             both = mine & drawn
             self._compare(index, pose, mine, drawn, frame, sight)
-            if not sight.overlap[index] >= LEAST_OVERLAP:
+            if index not in linked and not sight.overlap[index] >= LEAST_OVERLAP:
                 self._forget(index, sight)
                 lost.append(index)
                 continue
@@ -352,6 +381,27 @@ class Detector:
             sight.hidden[index] = self._may_hide(index, front, frame.view, memory)
         return sight
 
+    def _claim_linked(
+        self,
+        frame: _Frame,
+        linked: dict[int, _Pose],
+        rgb: NDArray[np.uint8],
+        depth: NDArray[np.float32],
+        ids: NDArray[np.uint8],
+    ) -> None:
+        """Give parts of the joint the pixels that show them, and drop those that none show."""
+        if not linked:
+            return
+        same = alike(frame.rgb, rgb * self.gain[ids.astype(int) - 1])
+        seen_m = frame.depth_m if frame.has_depth else None
+        for index in list(linked):
+            body = self.scene.bodies[index]
+            found, agree = shown(ids == index + 1, same, body, seen_m, depth)
+            if found:
+                frame.label[agree] = index
+            else:
+                del linked[index]
+
     def _compare(
         self, index: int, pose: _Pose, mine: Bool, drawn: Bool, frame: _Frame, sight: Sight
     ) -> None:
@@ -365,7 +415,10 @@ class Detector:
         either = np.count_nonzero(near | drawn)
         both = np.count_nonzero(mine & drawn)
         sight.overlap[index] = both / either if either else np.nan
-        full = int(np.count_nonzero(self._outline(index, pose, window, view, 0.0)))
+        if self.scene.bodies[index].shape == "mesh":
+            full = int(area_px(self.scene.bodies[index], pose.position_m, pose.turn, view))
+        else:
+            full = int(np.count_nonzero(self._outline(index, pose, window, view, 0.0)))
         sight.visible_share[index] = min(both / max(full, 1), 1.0)
         counts = np.bincount(frame.part[mine & ~around & (frame.part >= 0)], minlength=1)
         sight.extra[index] = int(np.count_nonzero(counts >= max(0.25 * full, 6)))

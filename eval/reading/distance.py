@@ -97,35 +97,87 @@ def chord(
 
 
 @njit
+def _face(
+    half: Array, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, t: float
+) -> tuple[float, float]:
+    """How far within a box the line is at t (below 0), by its nearest face, and how that grows."""
+    x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
+    a, b, c = abs(x) - half[0], abs(y) - half[1], abs(z) - half[2]
+    if a >= b and a >= c:
+        return a, dx if x >= 0.0 else -dx
+    if b >= c:
+        return b, dy if y >= 0.0 else -dy
+    return c, dz if z >= 0.0 else -dz
+
+
+@njit
 def _deepest(
     half: Array, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float,
     low: float, high: float,
 ) -> float:  # fmt: skip
-    """Where a line is deepest in a box: the least of the largest of three slopes, at a corner."""
-    best, at = 1e18, low
-    o, d = (ox, oy, oz), (dx, dy, dz)
-    for i in range(3):
-        for j in range(i, 3):
-            for k in range(4):
-                # +-(o_i + t d_i) - h_i = +-(o_j + t d_j) - h_j; i = j: its own corner, at 0.
-                if i == j:
-                    slope, rest = d[i], -o[i]
-                else:
-                    si, sj = (1.0 if k % 2 else -1.0), (1.0 if k // 2 else -1.0)
-                    slope = si * d[i] - sj * d[j]
-                    rest = sj * o[j] - half[j] - si * o[i] + half[i]
-                if abs(slope) < 1e-12:
-                    continue
-                t = min(max(rest / slope, low), high)
-                a = abs(ox + t * dx) - half[0]
-                b = abs(oy + t * dy) - half[1]
-                c = abs(oz + t * dz) - half[2]
-                depth = max(a, max(b, c))
-                if depth < best:
-                    best, at = depth, t
-                if i == j:
-                    break
+    """Where a line is deepest in a box, between where it enters and where it leaves.
+
+    The depth is convex and made of straight pieces: where the pieces on either side of the least
+    value meet (Kelley 1960) is either that or shows a further piece.
+    """
+    falls, fall = _face(half, ox, oy, oz, dx, dy, dz, low + 1e-9)
+    grows, rise = _face(half, ox, oy, oz, dx, dy, dz, high - 1e-9)
+    at, left, right = 0.5 * (low + high), low, high
+    for _ in range(8):
+        if fall > -1e-12 or rise < 1e-12:
+            break
+        at = (falls - grows + rise * right - fall * left) / (rise - fall)
+        at = min(max(at, low), high)
+        value, slope = _face(half, ox, oy, oz, dx, dy, dz, at)
+        if value <= falls + fall * (at - left) + 1e-12:
+            break
+        if slope < 0.0:
+            falls, fall, left = value, slope, at
+        else:
+            grows, rise, right = value, slope, at
     return at
+
+
+@njit
+def _slope(
+    half: Array, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, t: float
+) -> float:
+    """Derivative of half the squared distance from a box along the line, at t."""
+    total = 0.0
+    for o, d, h in ((ox, dx, half[0]), (oy, dy, half[1]), (oz, dz, half[2])):
+        at = o + t * d
+        if at > h:
+            total += (at - h) * d
+        elif at < -h:
+            total += (at + h) * d
+    return total
+
+
+@njit
+def _passing(
+    half: Array, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float,
+    low: float, high: float,
+) -> float:  # fmt: skip
+    """Where a line that misses a box is nearest to it, between low and high.
+
+    The slope of the squared distance grows, straight between where the line crosses planes of faces.
+    """
+    falls = _slope(half, ox, oy, oz, dx, dy, dz, low)
+    grows = _slope(half, ox, oy, oz, dx, dy, dz, high)
+    for o, d, h in ((ox, dx, half[0]), (oy, dy, half[1]), (oz, dz, half[2])):
+        if abs(d) < 1e-12:
+            continue
+        for side in (-h, h):
+            t = (side - o) / d
+            if low < t < high:
+                slope = _slope(half, ox, oy, oz, dx, dy, dz, t)
+                if slope < 0.0:
+                    low, falls = t, slope
+                else:
+                    high, grows = t, slope
+    if falls >= 0.0 or grows - falls < 1e-18:
+        return low
+    return high if grows <= 0.0 else low - falls * (high - low) / (grows - falls)
 
 
 @njit
@@ -142,6 +194,8 @@ def nearest(
     if low > high:
         reach = sqrt(half[0] * half[0] + half[1] * half[1] + half[2] * half[2])
         low, high = middle - reach, middle + reach
+        if kind == BOX:
+            return _passing(half, ox, oy, oz, dx, dy, dz, low, high)
     one, two = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_one = distance(kind, half, ox + one * dx, oy + one * dy, oz + one * dz)
     at_two = distance(kind, half, ox + two * dx, oy + two * dy, oz + two * dz)

@@ -24,6 +24,7 @@ class Memory:
     position_m: Float
     move_m: Float
     age: NDArray[np.int64]
+    numbers: Float | None = None  # of the joint
 
     @classmethod
     def of(cls, scene: Scene) -> Memory:
