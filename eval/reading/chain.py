@@ -165,9 +165,7 @@ def solve(
         poses = linkage.poses(numbers + changes)
         if poses is None:
             return np.inf, matrix, vector
-        cost = equations(
-            shells, *poses, linkage.unit, points, owner, sigma_m, matrix, vector
-        )
+        cost = equations(shells, *poses, linkage.unit, points, owner, sigma_m, matrix, vector)
         return float(cost), matrix, vector
 
     numbers, damping = np.clip(start, linkage.low, linkage.high), 1e-3

@@ -9,13 +9,17 @@ import numpy as np
 
 from worldsim.render.compiled import digest
 
-from .distance import SPHERE, kept, njit
-from .pose import normal_equations, surface_scale, turned
+from .distance import SPHERE, distance, kept, nearest, njit
+from .pose import normal_equations, surface_scale, turned, within
 
 Array = Any  # numba's
 
 _TRIES = 4
 _GAIN = 1e-3  # of the cost: a smaller gain is the last
+_FEW_LINES, _FEWEST_LINES, _FEW_POINTS = 120, 100, 60  # for first steps from one start, from many
+_RIM_PX = 2.0  # how far from the rim lines of sight count at last
+_EVEN = 0.03  # scale of surface residuals that costs are compared by, in reaches
+_HOPE = 1e-4  # a smaller gain is not tried for
 _CLOSE = 2e-4  # of the solid's reach: a step shorter than that is the last
 
 
@@ -55,6 +59,11 @@ def _improve(
                     system[a, a] += pull_m
                     right[a] -= pull_m * (place[a] - anchor[a])
             step = np.linalg.solve(system, right)
+            hoped = 0.0
+            for a in range(free):
+                hoped += right[a] * step[a]
+            if hoped < _HOPE * cost:
+                break
             next_place = place.copy()
             for a in range(3):
                 next_place[a] += min(max(step[a], -reach), reach)
@@ -86,40 +95,103 @@ def _improve(
     return place, turn, scale, cost
 
 
-def _entry(version: int) -> Any:
-    """The function for Python; `version` changes with any file that it is made of."""
+@njit
+def _cost(
+    kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
+    points: Array, focal_px: float, rim_px: float, matrix: Array, vector: Array,
+) -> float:  # fmt: skip
+    """The cost of a pose by a scale of surface residuals that only the solid's size gives."""
+    away = place - eye
+    reach = np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
+    return normal_equations(
+        kind, half, place, turn, 1.0, eye, lines, cover, points, rim_px,
+        np.sqrt(away @ away) / focal_px, _EVEN * reach, matrix, vector,
+    )  # fmt: skip
+
+
+@njit
+def _near(
+    kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
+    focal_px: float,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The lines, and their cover, that pass near the rim, or are not covered as they should be."""
+    away = place - eye
+    limit = _RIM_PX * np.sqrt(away @ away) / focal_px
+    kept = np.zeros(len(lines), np.bool_)
+    ox, oy, oz = within(turn, eye[0] - place[0], eye[1] - place[1], eye[2] - place[2])
+    for i in range(len(lines)):
+        dx, dy, dz = within(turn, lines[i, 0], lines[i, 1], lines[i, 2])
+        at = nearest(kind, half, ox, oy, oz, dx, dy, dz)
+        gap = distance(kind, half, ox + at * dx, oy + at * dy, oz + at * dz)
+        wrong = (gap < 0.0) != (cover[i] > 0.5)
+        kept[i] = wrong or abs(gap) < limit
+    return lines[kept], cover[kept]
+
+
+def _entries(version: int) -> tuple[Any, Any]:
+    """The functions for Python; `version` changes with any file that they are made of."""
 
     @kept
-    def fit(
+    def started(
         kind: int, half: Array, places: Array, turns: Array, eye: Array, lines: Array, cover: Array,
-        points: Array, focal_px: float, pull: float, sized: bool, rim_px: float,
-    ) -> tuple[Array, Array, float, Array, float, float]:  # fmt: skip
-        """Best pose from starts `places` (S, 3) and `turns` (S, 3, 3).
+        points: Array, focal_px: float, pull: float, rim_px: float,
+    ) -> tuple[Array, Array, float, float]:  # fmt: skip
+        """About the pose: the best that is reached from starts `places` (S, 3), `turns` (S, 3, 3).
 
         `lines` (L, 3): unit directions from `eye`, of which the solid covers `cover` (L,);
-        `points` (P, 3) on its surface, none without depth. Gives place, turn, the apparent size
-        over the known (1 unless `sized`), the covariance (3, 3) of the place in m2, the cost a
-        residual and the scale in m of the points' distances to the surface.
+        `points` (P, 3) on its surface, none without depth. Gives place, turn, the cost a residual
+        and the scale in m of the points' distances to the surface, going by few of them. Costs of
+        all starts are those of one scale: far from its points a fit takes them for noise.
         """
+        _ = version
         free = 3 if kind == SPHERE else 6
         matrix, vector = np.empty((7, 7)), np.empty(7)
         best, place, turn = np.inf, places[0], turns[0]
+        most = _FEW_LINES if len(places) == 1 else _FEWEST_LINES
+        some, covered = lines[:: max(len(lines) // most, 1)], cover[:: max(len(lines) // most, 1)]
+        some, covered = some.copy(), covered.copy()
+        seen = points[:: max(len(points) // _FEW_POINTS, 1)].copy()
         for k in range(len(places)):
             p, t = places[k].copy(), turns[k].copy()
             for rim in (1.5, 0.7):
-                p, t, _, cost = _improve(
-                    kind, half, p, t, 1.0, free, 4, eye, lines, cover, points, focal_px, rim, pull,
+                p, t, _, _ = _improve(
+                    kind, half, p, t, 1.0, free, 4, eye, some, covered, seen, focal_px, rim, pull,
                     matrix, vector,
                 )  # fmt: skip
+            cost = _cost(kind, half, p, t, eye, some, covered, seen, focal_px, 0.7, matrix, vector)
             if cost < best:
                 best, place, turn = cost, p, t
+        place, turn, _, _ = _improve(
+            kind, half, place, turn, 1.0, free, 4, eye, some, covered, seen, focal_px, rim_px,
+            pull, matrix, vector,
+        )  # fmt: skip
+        best = _cost(
+            kind, half, place, turn, eye, some, covered, seen, focal_px, rim_px, matrix, vector
+        )
+        gap = surface_scale(kind, half, place, turn, seen) if len(seen) else 0.0
+        return place, turn, best / max(len(some) + len(seen) - free, 1), gap
+
+    @kept
+    def finished(
+        kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
+        points: Array, focal_px: float, pull: float, sized: bool, rim_px: float,
+    ) -> tuple[Array, Array, float, Array, float, float]:  # fmt: skip
+        """The pose from one nearby; arguments as those of `started`.
+
+        Gives place, turn, the apparent size over the known (1 unless `sized`), the covariance
+        (3, 3) of the place in m2, the cost a residual and the scale in m of the points' distances
+        to the surface.
+        """
+        free = 3 if kind == SPHERE else 6
+        matrix, vector = np.empty((7, 7)), np.empty(7)
+        count, best = len(lines) + len(points), 0.0
+        lines, cover = _near(kind, half, place, turn, eye, lines, cover, focal_px)
         # Each run takes the scale of the surface's residuals from where the last one ended.
         for _ in range(2):
             place, turn, _, best = _improve(
                 kind, half, place, turn, 1.0, free, 5, eye, lines, cover, points, focal_px, rim_px,
                 pull, matrix, vector,
             )  # fmt: skip
-        count = len(lines) + len(points)
         cost = best / max(count - free, 1)
         system = matrix[:free, :free].copy()
         trace = 0.0
@@ -138,8 +210,8 @@ def _entry(version: int) -> Any:
         gap = surface_scale(kind, half, place, turn, points) if len(points) else 0.0
         return place, turn, size, covariance, cost, gap
 
-    return fit
+    return started, finished
 
 
-fit = _entry(digest(Path(__file__).parent))
-"""See the function within `_entry`."""
+started, finished = _entries(digest(Path(__file__).parent))
+"""See the functions within `_entries`."""

@@ -27,7 +27,9 @@ _DEEPEST_M = (0.008, 0.03)
 def alike(one: Image, other: Float) -> Bool:
     """Pixels (H, W) of about the same colour and brightness in two images (H, W, 3)."""
     away = np.linalg.norm(one - other, axis=-1)
-    brighter = np.maximum(np.linalg.norm(one.astype(float), axis=-1), np.linalg.norm(other, axis=-1))
+    brighter = np.maximum(
+        np.linalg.norm(one.astype(float), axis=-1), np.linalg.norm(other, axis=-1)
+    )
     near: Bool = away <= _ALIKE * brighter + _DARK
     return near
 
