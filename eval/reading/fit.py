@@ -9,13 +9,16 @@ import numpy as np
 
 from worldsim.render.compiled import digest
 
-from .distance import SPHERE, kept, njit
-from .pose import normal_equations, surface_scale, turned
+from .distance import SPHERE, distance, kept, nearest, njit
+from .pose import normal_equations, surface_scale, turned, within
 
 Array = Any  # numba's
 
 _TRIES = 4
 _GAIN = 1e-3  # of the cost: a smaller gain is the last
+_FEW_LINES, _FEWEST_LINES, _FEW_POINTS = 120, 60, 40  # for first steps from one start, from many
+_RIM_PX = 2.0  # how far from the rim lines of sight count at last
+_HOPE = 1e-4  # a smaller gain is not tried for
 _CLOSE = 2e-4  # of the solid's reach: a step shorter than that is the last
 
 
@@ -55,6 +58,11 @@ def _improve(
                     system[a, a] += pull_m
                     right[a] -= pull_m * (place[a] - anchor[a])
             step = np.linalg.solve(system, right)
+            hoped = 0.0
+            for a in range(free):
+                hoped += right[a] * step[a]
+            if hoped < _HOPE * cost:
+                break
             next_place = place.copy()
             for a in range(3):
                 next_place[a] += min(max(step[a], -reach), reach)
@@ -86,6 +94,25 @@ def _improve(
     return place, turn, scale, cost
 
 
+@njit
+def _near(
+    kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
+    focal_px: float,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The lines, and their cover, that pass near the rim, or are not covered as they should be."""
+    away = place - eye
+    limit = _RIM_PX * np.sqrt(away @ away) / focal_px
+    kept = np.zeros(len(lines), np.bool_)
+    ox, oy, oz = within(turn, eye[0] - place[0], eye[1] - place[1], eye[2] - place[2])
+    for i in range(len(lines)):
+        dx, dy, dz = within(turn, lines[i, 0], lines[i, 1], lines[i, 2])
+        at = nearest(kind, half, ox, oy, oz, dx, dy, dz)
+        gap = distance(kind, half, ox + at * dx, oy + at * dy, oz + at * dz)
+        wrong = (gap < 0.0) != (cover[i] > 0.5)
+        kept[i] = wrong or abs(gap) < limit
+    return lines[kept], cover[kept]
+
+
 def _entry(version: int) -> Any:
     """The function for Python; `version` changes with any file that it is made of."""
 
@@ -104,22 +131,27 @@ def _entry(version: int) -> Any:
         free = 3 if kind == SPHERE else 6
         matrix, vector = np.empty((7, 7)), np.empty(7)
         best, place, turn = np.inf, places[0], turns[0]
+        most = _FEW_LINES if len(places) == 1 else _FEWEST_LINES
+        every = max(len(lines) // most, 1)
+        some, covered = lines[::every].copy(), cover[::every].copy()
+        seen = points[:: max(len(points) // _FEW_POINTS, 1)].copy()
         for k in range(len(places)):
             p, t = places[k].copy(), turns[k].copy()
             for rim in (1.5, 0.7):
                 p, t, _, cost = _improve(
-                    kind, half, p, t, 1.0, free, 4, eye, lines, cover, points, focal_px, rim, pull,
+                    kind, half, p, t, 1.0, free, 4, eye, some, covered, seen, focal_px, rim, pull,
                     matrix, vector,
                 )  # fmt: skip
             if cost < best:
                 best, place, turn = cost, p, t
+        count = len(lines) + len(points)
+        lines, cover = _near(kind, half, place, turn, eye, lines, cover, focal_px)
         # Each run takes the scale of the surface's residuals from where the last one ended.
         for _ in range(2):
             place, turn, _, best = _improve(
                 kind, half, place, turn, 1.0, free, 5, eye, lines, cover, points, focal_px, rim_px,
                 pull, matrix, vector,
             )  # fmt: skip
-        count = len(lines) + len(points)
         cost = best / max(count - free, 1)
         system = matrix[:free, :free].copy()
         trace = 0.0
