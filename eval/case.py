@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import Truth, judged, truth_of
-from worldsim.eval.reading.perception import read
+from worldsim.eval.reading.episodes import Reader, read_episode
 from worldsim.eval.reading.reading import Reading
 
 from .chaos import Rerun, reading_error_m, spread_m
@@ -33,9 +33,16 @@ class Case:
     floor: Reading  # of the clip's frames
     before_m: Float | None  # (M, 3) places read one frame before the last start frame
     runs_m: Float | None = None  # (R, S+1, M, 3) the simulator again, from perturbed starts
+    reader: Reader = read_episode
 
     @classmethod
-    def of(cls, reference: Episode, start_frames: int, rerun: Rerun | None = None) -> Case:
+    def of(
+        cls,
+        reference: Episode,
+        start_frames: int,
+        rerun: Rerun | None = None,
+        reader: Reader = read_episode,
+    ) -> Case:
         """Raises InputError where the episode has no step after its start frames."""
         if not 1 <= start_frames <= reference.steps:
             raise InputError(
@@ -43,7 +50,7 @@ class Case:
                 f"{reference.steps} steps, got {start_frames}"
             )
         start, moving = start_frames - 1, judged(reference.scene)
-        reading = _read(reference, reference)
+        reading = reader(reference, reference)
         truth = truth_of(reference, reading)
         runs_m = None
         if rerun is not None:
@@ -57,6 +64,7 @@ class Case:
             reading.part(start, reference.steps),
             reading.position_m[start - 1, moving] if start else None,
             None if runs_m is None else runs_m[:, start:, moving],
+            reader,
         )
 
     @property
@@ -100,7 +108,7 @@ class Case:
         try:
             cut = self.cut(generated)
             whole = generated.part(0, self.reference.steps)
-            reading = _read(whole, self.reference).part(self.start, self.reference.steps)
+            reading = self.reader(whole, self.reference).part(self.start, self.reference.steps)
         except Exception as error:  # one bad clip must not end the run
             nothing = np.full_like(self.truth.position_m, np.nan)
             reason = f"{error}" if isinstance(error, InputError) else repr(error)
@@ -152,14 +160,3 @@ def _repeated(reading: Reading, frames: int) -> Reading:
     """One frame's reading (1, ...) as that of so many frames."""
     values = {f.name: np.repeat(getattr(reading, f.name), frames, axis=0) for f in fields(Reading)}
     return Reading(**values)
-
-
-def _read(clip: Episode, reference: Episode) -> Reading:
-    """A clip's frames read: bodies, camera and start are those of the reference."""
-    scene, states = reference.scene, reference.states
-    if states is None:
-        return read(clip.frames, clip.depth_m, scene)
-    place, turn = states.position_m, states.orientation_xyzw
-    eyes = [index for index, body in enumerate(scene.bodies) if body.role == "camera"]
-    cameras = (place[:, eyes[0]], turn[:, eyes[0]]) if eyes else None
-    return read(clip.frames, clip.depth_m, scene, cameras=cameras, start=(place[0], turn[0]))

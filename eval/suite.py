@@ -11,6 +11,7 @@ from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import judged
 from worldsim.eval.checks.registry import chosen
+from worldsim.eval.reading.episodes import Reader, read_episode
 
 from .baselines import Library, constant_velocity
 from .case import Case
@@ -42,6 +43,7 @@ def evaluate(
     horizons: Sequence[int] = HORIZONS,
     checks: Iterable[str] | None = None,
     rerun: Rerun | None = None,
+    reader: Reader = read_episode,
 ) -> Report:
     """Judge generated episodes against the simulator's of the same starts and actions.
 
@@ -50,7 +52,7 @@ def evaluate(
     and the mean frame, `shuffled` the model's episodes under other actions, `baselines` anything
     else: episodes, or places in metres (T+1, N, 3) of all bodies, NaN where a body is missing.
     `checks` names those to make, all where it is None. `rerun` (worldsim.ceiling has one) adds a
-    second run of the simulator and the chaos ceiling.
+    second run of the simulator and the chaos ceiling. `reader` reads the episodes.
 
     Bodies are grouped by name: episodes need not show the same ones. An episode that cannot be
     read is reported as unreadable and counts as the worst.
@@ -62,7 +64,7 @@ def evaluate(
     episodes, references = _episodes(generated), _episodes(reference)
     _check_pairs("generated", episodes, references)
     _check_scenes(references)
-    cases = [Case.of(episode, start_frames, rerun) for episode in references]
+    cases = [Case.of(episode, start_frames, rerun, reader) for episode in references]
     steps = max(case.steps for case in cases)
     horizons = tuple(h for h in sorted(set(horizons)) if 1 <= h <= steps)
     if not horizons:

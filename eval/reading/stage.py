@@ -24,7 +24,7 @@ class Stage:
     """
 
     def __init__(self, scene: Scene) -> None:
-        look = scene.look if scene.look.renderer == "worldsim" else Look(texture=0.0, gloss=0.0)
+        look = scene.look if scene.look.renderer == "worldsim" else Look(shadows="none", texture=0.0, gloss=0.0)
         shadows = "hard" if look.shadows == "soft" else look.shadows
         plain = replace(look, samples=1, shadows=shadows)
         self._renderer = Renderer(replace(scene, look=plain))

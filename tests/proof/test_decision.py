@@ -73,13 +73,13 @@ def test_the_smallest_magnitude_of_which_nine_in_ten_are_found() -> None:
 def test_limits_are_what_clean_clips_reach() -> None:
     clips = [{"a": k / 100.0, "b": 0.0, "c": NAN} for k in range(101)]
     limits = Limits.of(clips)
-    assert limits.limits == {"a": 0.99, "b": 0.0, "c": 0.0}
+    assert limits.limits == {"a": 0.99, "b": 0.0}  # nothing is known of c
     assert limits.joint == pytest.approx(1.0, abs=0.02) and limits.joint >= 1.0
     assert limits.score({"a": 0.5, "b": 0.0}) == 1.0
     assert limits.score({"a": 1.98}) == pytest.approx(2.0 / limits.joint)
     assert limits.score({"b": 0.001}) > 1e3  # what no clean clip shows
     assert limits.score({"a": INF}) == INF
-    assert limits.score({"a": NAN, "new": 7.0}) == 1.0
+    assert limits.score({"a": NAN, "c": 5.0, "new": 7.0}) == 1.0
     assert limits.flags({"a": 1.98, "b": 1.0, "c": NAN}) == ("b", "a")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from worldsim.proof import stress
 from worldsim.proof.clips.truths import Truths
+from worldsim.proof.exam import Job, make
 from worldsim.proof.faults.fault import changed_px
 from worldsim.sim.simulator import Simulator
 
@@ -51,3 +52,8 @@ def test_faint_bodies_are_faint(table: dict[str, stress.Sample]) -> None:
     body, ground = scene.body(scene.actuator.body), scene.body("ground")
     apart = np.subtract(body.color_rgb, ground.color_rgb) * 255.0
     assert apart == pytest.approx(10.0)
+
+
+def test_a_row_called_as_a_fault_is_a_row(truths: Truths) -> None:
+    made = make(truths, Job("freeze", stress.PART, 0))
+    assert made.published and (made.clip.frames == made.clip.frames[0]).all()

@@ -81,6 +81,13 @@ def test_a_mesh_throws_the_shadow_of_the_box_that_it_is() -> None:
     assert (shadows[0] ^ shadows[1]).sum() < 0.1 * shadows[0].sum()
 
 
+def test_shadows_reach_the_last_row_also_where_pixels_are_sampled_at_their_edge() -> None:
+    low = replace(ABOVE, target_m=(0.0, 3.5, 0.2), sample_px=(1.0, 1.0))
+    lit_as(
+        "hard", GROUND, BALL, replace(BALL, name="other", position_m=(0.5, -0.9, 0.3)), camera=low
+    )
+
+
 def test_wide_light_softens_the_border_and_nothing_else() -> None:
     none, hard, soft = (lit_as(kind, GROUND, BALL)[0].astype(int) for kind in _kinds())
     segmentation = lit_as("none", GROUND, BALL)[2]

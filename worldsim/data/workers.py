@@ -19,7 +19,7 @@ from worldsim.errors import InputError
 
 Maker = Callable[[int], Episode]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_make_episode: Maker
+_make_episode: Any
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,11 @@ class _Failed:
 
 
 @contextmanager
-def started(make_episode: Maker, workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes hold `make_episode`. Leaving waits for what runs, drops the rest."""
+def started(make_episode: object, workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes hold `make_episode`. Leaving waits for what runs, drops the rest.
+
+    It may be anything that a task takes first, see `submit`.
+    """
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (make_episode,))
@@ -79,7 +82,7 @@ def result(future: Future[Any], where: str) -> Any:
     raise RuntimeError(message) from RuntimeError(f"in the worker:\n{value.trace}")
 
 
-def _start(make_episode: Maker) -> None:
+def _start(make_episode: object) -> None:
     global _make_episode
     _make_episode = make_episode
     threading.Thread(target=_die_with_parent, daemon=True).start()

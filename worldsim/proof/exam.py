@@ -127,11 +127,11 @@ class Made:
 
 def make(truths: Truths, job: Job) -> Made:
     """The clip of a job, before anything is read off it."""
-    if job.kind in FAULTS:
-        return _planted(truths, job)
-    if job.kind in stress.ROWS:
+    if job.part == stress.PART:  # one of its rows is called as a fault is
         made = stress.sample(job.kind, job.clip, truths, _simulator())
         return Made(made.truth, made.clip, made.number, published=published(made))
+    if job.kind in FAULTS:
+        return _planted(truths, job)
     rng = np.random.default_rng([truths.seed, crc32(job.kind.encode()), job.clip])
     if job.kind == CALIBRATION:
         number = number_of(SCENARIOS[job.clip % len(SCENARIOS)], CALIBRATION, job.clip)

@@ -59,7 +59,9 @@ def point(
     free, sun = 0, 1.0
     if view.shadows > 0:
         if nx * view.sun0 + ny * view.sun1 + nz * view.sun2 > 0.0:
-            row, column = int(y) // TILE, int(x) // TILE
+            # A sample on a pixel's lower or right edge may be one beyond the last tile.
+            row = min(int(y) // TILE, light[0].shape[0] - 1)
+            column = min(int(x) // TILE, light[0].shape[1] - 1)
             wx, wy, wz = (view.eye0 + depth * dx, view.eye1 + depth * dy,
                           view.eye2 + depth * dz)  # fmt: skip
             if body.kind == MESH:  # off the surface, or it would shadow itself

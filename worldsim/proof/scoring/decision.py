@@ -44,8 +44,9 @@ class Limits:
             raise InputError("limits need the alarms of clean clips")
         halves = (clips[::2], clips[1::2])
         crossed = [
-            cls(_limits(drawn), 1.0, 0).largest(alarms)
+            made.largest(alarms)
             for drawn, others in (halves, halves[::-1])
+            for made in [cls(_scaled(_limits(drawn)), 1.0, 0)]
             for alarms in others
         ]
         joint = max(1.0, _upper([ratio for ratio in crossed if np.isfinite(ratio)]))
@@ -99,8 +100,14 @@ def read_limits(path: Path = STORED) -> dict[str, Limits]:
         raise InputError(f"{path} holds no limits ({error})") from error
 
 
+def _scaled(limits: Mapping[str, float]) -> dict[str, float]:
+    """Those above 0: of the others no clip is so many times above."""
+    return {name: limit for name, limit in limits.items() if limit > _LEAST}
+
+
 def _limits(clips: Sequence[Alarms]) -> dict[str, float]:
-    names = sorted({name for alarms in clips for name in alarms})
+    """Of every alarm that was measured in one of the clips at least."""
+    names = sorted({n for alarms in clips for n, value in alarms.items() if not np.isnan(value)})
     return {name: _upper([a[name] for a in clips if name in a]) for name in names}
 
 

@@ -1,0 +1,1 @@
+"""What the evaluator finds in clips that are true: the floors under every number it reports."""

@@ -1,0 +1,97 @@
+"""A clip made ready to be judged: read from its file, laid over its reference, both read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.ceiling import reruns
+from worldsim.data.dataset import Dataset
+from worldsim.episode import Episode
+from worldsim.errors import InputError
+from worldsim.eval.case import Case
+from worldsim.eval.chaos import Rerun
+from worldsim.eval.reading.episodes import key, read_episode
+from worldsim.eval.reading.reading import Reading
+from worldsim.videos.footage import read_footage
+from worldsim.videos.match import fit
+from worldsim.videos.pairs import Pair
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `evaluate` needs of one clip, with what takes long done: its readings and reruns."""
+
+    pair: Pair
+    clip: Episode
+    reference: Episode
+    notes: tuple[str, ...]
+    readings: dict[str, Reading]
+    runs: dict[str, Float | None]
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A clip that can not be judged, and why."""
+
+    pair: Pair
+    reason: str
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Prepares pairs, in any process; what is wrong with one is part of what it gives."""
+
+    start_frames: int = 1
+    rate_hz: float | None = None
+
+    def __call__(self, pair: Pair) -> Prepared | Bad:
+        if pair.index is None:
+            return Bad(pair, pair.reason)
+        try:
+            return self._prepared(pair, pair.index)
+        except Exception as error:  # one bad clip must not end the run
+            return Bad(pair, str(error) if isinstance(error, InputError) else repr(error))
+
+    def _prepared(self, pair: Pair, index: int) -> Prepared:
+        fitted = fit(read_footage(pair.clip), Dataset(pair.data), index, self.rate_hz)
+        readings: dict[str, Reading] = {}
+
+        def reader(episode: Episode, reference: Episode) -> Reading:
+            found = read_episode(episode, reference)
+            readings[key(episode, reference.scene)] = found
+            return found
+
+        with reruns() as rerun:
+            kept = Kept(rerun if fitted.whole else None)
+            case = Case.of(fitted.reference, self.start_frames, kept, reader)
+        evidence = case.evidence(fitted.clip)
+        if evidence.unreadable:
+            raise InputError(evidence.unreadable)
+        return Prepared(pair, fitted.clip, fitted.reference, fitted.notes, readings, kept.runs)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A Rerun that keeps what `rerun` gives, or gives what was kept; see worldsim.eval.chaos."""
+
+    rerun: Rerun | None = None
+    runs: dict[str, Float | None] = field(default_factory=dict)
+
+    def __call__(self, reference: Episode, start: int, sigma_m: float) -> Float | None:
+        name = key(reference, reference.scene)
+        if name not in self.runs:
+            again = None if self.rerun is None else self.rerun(reference, start, sigma_m)
+            self.runs[name] = again
+        return self.runs[name]
+
+
+def prepared_by(preparer: Any, pair: Pair) -> Prepared | Bad:
+    """What a worker that holds `preparer` does."""
+    made: Prepared | Bad = preparer(pair)
+    return made
