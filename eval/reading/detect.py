@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from worldsim.sim.scene import Scene
 
 from .distance import BOX, CYLINDER, SPHERE
-from .fit import fit
+from .fit import finished, started
 from .gather import MARGIN_PX, gather, outlined, soft_cover
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
@@ -37,6 +37,8 @@ LEAST_OVERLAP = 0.25
 """Least intersection over union of the pixels that show a body and those of its drawn pose."""
 LOOSE = 0.5
 """Greatest scale of the distances of a body's points to its surface, in its reaches."""
+AGREES = 0.05
+"""A part read freely that is no further than that, in diameters, from where its joint has it is there."""
 CANDIDATES = 2
 THIN_PX = 2.6
 _GOOD_COST = 0.6
@@ -133,7 +135,7 @@ class Detector:
         poses: dict[int, _Pose] = {}
         linked = self._linked(frame, memory)
         for index in self.wanted:
-            pose = self._find(index, frame, memory)
+            pose = self._find(index, frame, memory, linked.get(index))
             if pose is not None:
                 poses[index] = pose
         if depth_m is None and len(poses) > 1:
@@ -142,8 +144,18 @@ class Detector:
                 again = self._find(index, frame, memory)
                 if again is not None:
                     poses[index] = again
-        linked = {index: pose for index, pose in linked.items() if index not in poses}
+        for index, pose in poses.items():
+            if index in linked and not self._agree(index, pose, linked[index]):
+                del linked[index]
         return self._verified(frame, poses, linked, memory)
+
+    def _agree(self, index: int, free: _Pose, linked: _Pose) -> bool:
+        """Whether a pose read freely is that of the joint; a ball's is taken as it is."""
+        body = self.scene.bodies[index]
+        away_m = float(np.linalg.norm(free.position_m - linked.position_m))
+        linked.scale = free.scale
+        near = away_m < AGREES * body.diameter_m or free.cost > _GOOD_COST
+        return body.shape != "sphere" and near
 
     def _linked(self, frame: _Frame, memory: Memory) -> dict[int, _Pose]:
         """The joint's parts where its numbers have them; their turns are starts for free fits."""
@@ -196,10 +208,17 @@ class Detector:
                 self._still[id(view)] = known
         return known
 
-    def _find(self, index: int, frame: _Frame, memory: Memory) -> _Pose | None:
+    def _find(
+        self, index: int, frame: _Frame, memory: Memory, hint: _Pose | None = None
+    ) -> _Pose | None:
+        """The body's pose if the frame shows it; `hint` is a pose near which it is looked for."""
         mine = frame.label == index
         if np.count_nonzero(mine) < SMALLEST_PX:
             return None
+        if hint is not None:
+            pose = self._fine(index, mine, mine, hint, frame, memory)
+            if pose.cost < _GOOD_COST and self._shows(index, pose, mine, frame):
+                return pose
         part, size = frame.part, frame.size
         if self._thin(index, frame.view, memory):
             part, size = components(np.where(mine, frame.label, np.int16(-1)))
@@ -228,61 +247,72 @@ class Detector:
         window = frame.view.clipped(
             columns[0] - m, rows[0] - m, columns[-1] + 1 + m, rows[-1] + 1 + m
         )
-        pose = self._pose(index, blob, window, frame, memory, None)
+        pose = self._coarse(index, blob, window, frame, memory)
         # A body cut in two by one in front of it: all its pixels within the outline are it.
-        window = frame.view.window(pose.position_m, self.reach_m[index], MARGIN_PX)
-        near = self._outline(index, pose, window, frame.view, 1.0)
-        whole = blob | (mine & near)
-        shown = np.count_nonzero(whole)
-        if shown > np.count_nonzero(blob):
-            left, top, right, bottom = window
-            window = (
-                min(left, int(columns[0])), min(top, int(rows[0])),
-                max(right, int(columns[-1]) + 1), max(bottom, int(rows[-1]) + 1),
-            )  # fmt: skip
-            pose = self._pose(index, whole, window, frame, memory, pose)
+        around = frame.view.window(pose.position_m, self.reach_m[index], MARGIN_PX)
+        whole = blob | (mine & self._outline(index, pose, around, frame.view, 1.0))
+        pose = self._fine(index, blob, whole, pose, frame, memory)
         return pose if self._shows(index, pose, whole, frame) else None
 
-    def _pose(
-        self,
-        index: int,
-        blob: Bool,
-        window: Window,
-        frame: _Frame,
-        memory: Memory,
-        start: _Pose | None,
+    def _coarse(
+        self, index: int, blob: Bool, window: Window, frame: _Frame, memory: Memory
     ) -> _Pose:
-        body, view, half = self.scene.bodies[index], frame.view, self.half_m[index]
-        focal_px = view.camera.focal_px
-        middle, near_m = self._middle(index, blob, frame)
+        """About the pose of the body that a blob shows."""
+        body, half = self.scene.bodies[index], self.half_m[index]
+        place, near_m = self._middle(index, blob, frame)
+        seen = self._gathered(index, blob, window, near_m, frame)
+
+        def run(turns: Float) -> tuple[Float, Float, float]:
+            place_m, turn, cost = started(
+                self.kind[index], half, np.repeat(place[None], len(turns), axis=0), turns, *seen,
+                frame.view.camera.focal_px, _PULL if frame.has_depth else 0.0, 0.35,
+            )  # fmt: skip
+            return place_m, turn, cost
+
+        last = memory.turn[index]
+        best = run(last[None])
+        if body.shape != "sphere" and best[2] > _GOOD_COST:
+            best = min(best, run(starts(body, last, seen[3])), key=lambda one: one[2])
+        return _Pose(best[0], best[1], np.zeros((3, 3)), 1.0, best[2], 0.0)
+
+    def _fine(
+        self, index: int, blob: Bool, whole: Bool, start: _Pose, frame: _Frame, memory: Memory
+    ) -> _Pose:
+        """The pose near `start` of the body that `whole` shows, of which `blob` hangs together."""
+        body, view = self.scene.bodies[index], frame.view
+        rows, columns = np.flatnonzero(blob.any(1)), np.flatnonzero(blob.any(0))
+        left, top, right, bottom = view.window(start.position_m, self.reach_m[index], MARGIN_PX)
+        window = (
+            min(left, max(int(columns[0]) - MARGIN_PX, 0)),
+            min(top, max(int(rows[0]) - MARGIN_PX, 0)),
+            max(right, min(int(columns[-1]) + 1 + MARGIN_PX, view.camera.width_px)),
+            max(bottom, min(int(rows[-1]) + 1 + MARGIN_PX, view.camera.height_px)),
+        )
+        _, near_m = self._middle(index, whole, frame)
+        place, turn, size, covariance, cost, gap_m = finished(
+            self.kind[index], self.half_m[index], start.position_m, start.turn,
+            *self._gathered(index, whole, window, near_m, frame), view.camera.focal_px,
+            _PULL if frame.has_depth else 0.0, frame.has_depth, 0.35,
+        )  # fmt: skip
+        turn = nearest_alike(body, turn, memory.turn[index])
+        return _Pose(place, turn, covariance, size, cost, gap_m)
+
+    def _gathered(
+        self, index: int, blob: Bool, window: Window, near_m: float, frame: _Frame
+    ) -> tuple[Float, Float, Float, Float]:
+        """Eye, lines of sight, their cover and points on the surface, for a fit."""
+        view, hides_m = frame.view, frame.hides_m
+        if self.parts is not None and frame.has_depth and index in self.parts.bodies:
+            # What is borne lies on what bears it: depth does not tell which hides the other.
+            hides_m = np.where(self.parts.claims(frame.label, index), 0.0, hides_m)
         soft = (
             blob.astype(np.float64)
             if frame.has_depth
-            else soft_cover(frame.rgb, blob, frame.hides_m, near_m, *window)
+            else soft_cover(frame.rgb, blob, hides_m, near_m, *window)
         )
-        lines, cover, points = gather(
-            blob, soft, frame.hides_m, frame.depth_m, view.rays, view.eye_m,
-            *window, near_m,
-        )  # fmt: skip
-        last = memory.turn[index] if start is None else start.turn
-        places = middle[None] if start is None else start.position_m[None]
-        turns = last[None]
-        pull = _PULL if frame.has_depth else 0.0
-
-        def run(places: Float, turns: Float, sized: bool) -> _Pose:
-            place, turn, size, covariance, cost, gap_m = fit(
-                self.kind[index], half, places, turns, view.eye_m, lines, cover, points, focal_px,
-                pull, sized, 0.35,
-            )  # fmt: skip
-            return _Pose(place, turn, covariance, size, cost, gap_m)
-
-        pose = run(places, turns, frame.has_depth)
-        if body.shape != "sphere" and pose.cost > _GOOD_COST and start is None:
-            turns = starts(body, last, points)
-            other = run(np.repeat(places, len(turns), axis=0), turns, frame.has_depth)
-            pose = other if other.cost < pose.cost else pose
-        pose.turn = nearest_alike(body, pose.turn, memory.turn[index])
-        return pose
+        return view.eye_m, *gather(
+            blob, soft, hides_m, frame.depth_m, view.rays, view.eye_m, *window, near_m
+        )
 
     def _middle(self, index: int, blob: Bool, frame: _Frame) -> tuple[Float, float]:
         """A first guess of a body's place, and the depth in front of which things may hide it."""

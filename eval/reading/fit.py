@@ -113,27 +113,27 @@ def _near(
     return lines[kept], cover[kept]
 
 
-def _entry(version: int) -> Any:
-    """The function for Python; `version` changes with any file that it is made of."""
+def _entries(version: int) -> tuple[Any, Any]:
+    """The functions for Python; `version` changes with any file that they are made of."""
 
     @kept
-    def fit(
+    def started(
         kind: int, half: Array, places: Array, turns: Array, eye: Array, lines: Array, cover: Array,
-        points: Array, focal_px: float, pull: float, sized: bool, rim_px: float,
-    ) -> tuple[Array, Array, float, Array, float, float]:  # fmt: skip
-        """Best pose from starts `places` (S, 3) and `turns` (S, 3, 3).
+        points: Array, focal_px: float, pull: float, rim_px: float,
+    ) -> tuple[Array, Array, float]:  # fmt: skip
+        """About the pose: the best that is reached from starts `places` (S, 3), `turns` (S, 3, 3).
 
         `lines` (L, 3): unit directions from `eye`, of which the solid covers `cover` (L,);
-        `points` (P, 3) on its surface, none without depth. Gives place, turn, the apparent size
-        over the known (1 unless `sized`), the covariance (3, 3) of the place in m2, the cost a
-        residual and the scale in m of the points' distances to the surface.
+        `points` (P, 3) on its surface, none without depth. Gives place, turn and the cost a
+        residual, going by few of them.
         """
+        _ = version
         free = 3 if kind == SPHERE else 6
         matrix, vector = np.empty((7, 7)), np.empty(7)
         best, place, turn = np.inf, places[0], turns[0]
         most = _FEW_LINES if len(places) == 1 else _FEWEST_LINES
-        every = max(len(lines) // most, 1)
-        some, covered = lines[::every].copy(), cover[::every].copy()
+        some, covered = lines[:: max(len(lines) // most, 1)], cover[:: max(len(lines) // most, 1)]
+        some, covered = some.copy(), covered.copy()
         seen = points[:: max(len(points) // _FEW_POINTS, 1)].copy()
         for k in range(len(places)):
             p, t = places[k].copy(), turns[k].copy()
@@ -144,7 +144,26 @@ def _entry(version: int) -> Any:
                 )  # fmt: skip
             if cost < best:
                 best, place, turn = cost, p, t
-        count = len(lines) + len(points)
+        place, turn, _, best = _improve(
+            kind, half, place, turn, 1.0, free, 4, eye, some, covered, seen, focal_px, rim_px,
+            pull, matrix, vector,
+        )  # fmt: skip
+        return place, turn, best / max(len(some) + len(seen) - free, 1)
+
+    @kept
+    def finished(
+        kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
+        points: Array, focal_px: float, pull: float, sized: bool, rim_px: float,
+    ) -> tuple[Array, Array, float, Array, float, float]:  # fmt: skip
+        """The pose from one nearby; arguments as those of `started`.
+
+        Gives place, turn, the apparent size over the known (1 unless `sized`), the covariance
+        (3, 3) of the place in m2, the cost a residual and the scale in m of the points' distances
+        to the surface.
+        """
+        free = 3 if kind == SPHERE else 6
+        matrix, vector = np.empty((7, 7)), np.empty(7)
+        count, best = len(lines) + len(points), 0.0
         lines, cover = _near(kind, half, place, turn, eye, lines, cover, focal_px)
         # Each run takes the scale of the surface's residuals from where the last one ended.
         for _ in range(2):
@@ -170,8 +189,8 @@ def _entry(version: int) -> Any:
         gap = surface_scale(kind, half, place, turn, points) if len(points) else 0.0
         return place, turn, size, covariance, cost, gap
 
-    return fit
+    return started, finished
 
 
-fit = _entry(digest(Path(__file__).parent))
-"""See the function within `_entry`."""
+started, finished = _entries(digest(Path(__file__).parent))
+"""See the functions within `_entries`."""

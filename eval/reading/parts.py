@@ -59,6 +59,11 @@ class Parts:
         joint = joint_of(scene)
         return None if joint is None else cls(scene, joint, wanted)
 
+    def claims(self, label: NDArray[np.int16], index: int) -> Bool:
+        """Pixels (H, W) that may show a part other than this one, by their labels."""
+        mine: Bool = (label < -1) | ((self._owner[label] >= 0) & (label != index))
+        return mine
+
     def read(
         self,
         label: NDArray[np.int16],
