@@ -25,7 +25,7 @@ Array = Any  # numba's
 _FAR = 1e9
 _STEPS = 12
 _TRIES = 5
-_ENOUGH = 1e-3  # share of the numbers' units: a smaller step is the last
+_ENOUGH = 0.03  # share of the numbers' units: a smaller step is the last
 
 
 class Linkage(Protocol):

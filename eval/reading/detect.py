@@ -219,6 +219,8 @@ class Detector:
             pose = self._fine(index, mine, mine, hint, frame, memory)
             if pose.cost < _GOOD_COST and self._shows(index, pose, mine, frame):
                 return pose
+            if self._shows(index, hint, mine, frame):
+                return None  # then the joint's pose is held against the frame
         part, size = frame.part, frame.size
         if self._thin(index, frame.view, memory):
             part, size = components(np.where(mine, frame.label, np.int16(-1)))
@@ -422,13 +424,13 @@ class Detector:
         """Give parts of the joint the pixels that show them, and drop those that none show."""
         if not linked:
             return
-        same = alike(frame.rgb, rgb * self.gain[ids.astype(int) - 1])
-        seen_m = frame.depth_m if frame.has_depth else None
         for index in list(linked):
-            body = self.scene.bodies[index]
-            found, agree = shown(ids == index + 1, same, body, seen_m, depth)
+            drawn = np.nonzero(ids == index + 1)
+            same = alike(frame.rgb[drawn], rgb[drawn] * self.gain[index])
+            behind_m = frame.depth_m[drawn] - depth[drawn] if frame.has_depth else None
+            found, agree = shown(same, self.scene.bodies[index], behind_m)
             if found:
-                frame.label[agree] = index
+                frame.label[drawn[0][agree], drawn[1][agree]] = index
             else:
                 del linked[index]
 
