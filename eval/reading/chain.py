@@ -165,9 +165,7 @@ def solve(
         poses = linkage.poses(numbers + changes)
         if poses is None:
             return np.inf, matrix, vector
-        cost = equations(
-            shells, *poses, linkage.unit, points, owner, sigma_m, matrix, vector
-        )
+        cost = equations(shells, *poses, linkage.unit, points, owner, sigma_m, matrix, vector)
         return float(cost), matrix, vector
 
     numbers, damping = np.clip(start, linkage.low, linkage.high), 1e-3
@@ -175,7 +173,6 @@ def solve(
     if not np.isfinite(cost):
         return None
     for _ in range(steps):
-        step = np.zeros(free)
         for _ in range(_TRIES):
             system = matrix + np.diag(damping * np.diag(matrix) + 1e-9 * np.trace(matrix) + 1e-12)
             step = np.linalg.solve(system, -vector)
@@ -186,10 +183,10 @@ def solve(
             damping *= 6.0
         else:
             break
-        step = trial - numbers
+        taken = trial - numbers
         numbers, damping = trial, 0.2 * damping
         cost, matrix, vector = new
-        if (np.abs(step) < _ENOUGH * linkage.unit).all():
+        if (np.abs(taken) < _ENOUGH * linkage.unit).all():
             break
     inverse = np.linalg.inv(matrix + 1e-9 * np.trace(matrix) * np.eye(free) + 1e-12 * np.eye(free))
     return numbers, inverse * max(cost, 1e-6), cost

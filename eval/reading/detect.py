@@ -42,6 +42,7 @@ AGREES = 0.05
 CANDIDATES = 2
 THIN_PX = 2.6
 _GOOD_COST = 0.6
+_GOOD_GAP = 0.06  # of the surface's points, in reaches of the body
 _PULL = 0.3
 _KINDS = {"sphere": SPHERE, "box": BOX, "mesh": BOX, "cylinder": CYLINDER}
 
@@ -216,9 +217,9 @@ class Detector:
         if np.count_nonzero(mine) < SMALLEST_PX:
             return None
         if hint is not None:
-            pose = self._fine(index, mine, mine, hint, frame, memory)
-            if pose.cost < _GOOD_COST and self._shows(index, pose, mine, frame):
-                return pose
+            near = self._fine(index, mine, mine, hint, frame, memory)
+            if near.cost < _GOOD_COST and self._shows(index, near, mine, frame):
+                return near
             if self._shows(index, hint, mine, frame):
                 return None  # then the joint's pose is held against the frame
         part, size = frame.part, frame.size
@@ -264,18 +265,20 @@ class Detector:
         place, near_m = self._middle(index, blob, frame)
         seen = self._gathered(index, blob, window, near_m, frame)
 
-        def run(turns: Float) -> tuple[Float, Float, float]:
-            place_m, turn, cost = started(
+        def run(turns: Float) -> _Pose:
+            place_m, turn, cost, gap_m = started(
                 self.kind[index], half, np.repeat(place[None], len(turns), axis=0), turns, *seen,
                 frame.view.camera.focal_px, _PULL if frame.has_depth else 0.0, 0.35,
             )  # fmt: skip
-            return place_m, turn, cost
+            return _Pose(place_m, turn, np.zeros((3, 3)), 1.0, cost, gap_m)
 
         last = memory.turn[index]
         best = run(last[None])
-        if body.shape != "sphere" and best[2] > _GOOD_COST:
-            best = min(best, run(starts(body, last, seen[3])), key=lambda one: one[2])
-        return _Pose(best[0], best[1], np.zeros((3, 3)), 1.0, best[2], 0.0)
+        doubtful = best.cost > _GOOD_COST or best.gap_m > _GOOD_GAP * self.reach_m[index]
+        if body.shape != "sphere" and doubtful:
+            other = run(starts(body, last, seen[3]))
+            best = other if other.cost < best.cost else best
+        return best
 
     def _fine(
         self, index: int, blob: Bool, whole: Bool, start: _Pose, frame: _Frame, memory: Memory

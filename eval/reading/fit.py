@@ -18,6 +18,7 @@ _TRIES = 4
 _GAIN = 1e-3  # of the cost: a smaller gain is the last
 _FEW_LINES, _FEWEST_LINES, _FEW_POINTS = 120, 60, 40  # for first steps from one start, from many
 _RIM_PX = 2.0  # how far from the rim lines of sight count at last
+_EVEN = 0.03  # scale of surface residuals that costs are compared by, in reaches
 _HOPE = 1e-4  # a smaller gain is not tried for
 _CLOSE = 2e-4  # of the solid's reach: a step shorter than that is the last
 
@@ -95,6 +96,20 @@ def _improve(
 
 
 @njit
+def _cost(
+    kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
+    points: Array, focal_px: float, rim_px: float, matrix: Array, vector: Array,
+) -> float:  # fmt: skip
+    """The cost of a pose by a scale of surface residuals that only the solid's size gives."""
+    away = place - eye
+    reach = np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
+    return normal_equations(
+        kind, half, place, turn, 1.0, eye, lines, cover, points, rim_px,
+        np.sqrt(away @ away) / focal_px, _EVEN * reach, matrix, vector,
+    )  # fmt: skip
+
+
+@njit
 def _near(
     kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
     focal_px: float,
@@ -120,12 +135,13 @@ def _entries(version: int) -> tuple[Any, Any]:
     def started(
         kind: int, half: Array, places: Array, turns: Array, eye: Array, lines: Array, cover: Array,
         points: Array, focal_px: float, pull: float, rim_px: float,
-    ) -> tuple[Array, Array, float]:  # fmt: skip
+    ) -> tuple[Array, Array, float, float]:  # fmt: skip
         """About the pose: the best that is reached from starts `places` (S, 3), `turns` (S, 3, 3).
 
         `lines` (L, 3): unit directions from `eye`, of which the solid covers `cover` (L,);
-        `points` (P, 3) on its surface, none without depth. Gives place, turn and the cost a
-        residual, going by few of them.
+        `points` (P, 3) on its surface, none without depth. Gives place, turn, the cost a residual
+        and the scale in m of the points' distances to the surface, going by few of them. Costs of
+        all starts are those of one scale: far from its points a fit takes them for noise.
         """
         _ = version
         free = 3 if kind == SPHERE else 6
@@ -138,17 +154,22 @@ def _entries(version: int) -> tuple[Any, Any]:
         for k in range(len(places)):
             p, t = places[k].copy(), turns[k].copy()
             for rim in (1.5, 0.7):
-                p, t, _, cost = _improve(
+                p, t, _, _ = _improve(
                     kind, half, p, t, 1.0, free, 4, eye, some, covered, seen, focal_px, rim, pull,
                     matrix, vector,
                 )  # fmt: skip
+            cost = _cost(kind, half, p, t, eye, some, covered, seen, focal_px, 0.7, matrix, vector)
             if cost < best:
                 best, place, turn = cost, p, t
-        place, turn, _, best = _improve(
+        place, turn, _, _ = _improve(
             kind, half, place, turn, 1.0, free, 4, eye, some, covered, seen, focal_px, rim_px,
             pull, matrix, vector,
         )  # fmt: skip
-        return place, turn, best / max(len(some) + len(seen) - free, 1)
+        best = _cost(
+            kind, half, place, turn, eye, some, covered, seen, focal_px, rim_px, matrix, vector
+        )
+        gap = surface_scale(kind, half, place, turn, seen) if len(seen) else 0.0
+        return place, turn, best / max(len(some) + len(seen) - free, 1), gap
 
     @kept
     def finished(

@@ -21,7 +21,8 @@ Bool = NDArray[np.bool_]
 MOST_POINTS, MOST_AT_TOOL = 120, 140
 FEWEST_POINTS = 12
 _SEARCHED = 48  # points that every start is held against
-_SEARCH, _WIDE, _MIDDLE, _FINE = 0.8, 0.8, 0.1, 0.03  # scales of surface residuals, in lengths of the carrier's shortest edge
+_SEARCH, _WIDE, _MIDDLE, _FINE = 0.8, 0.8, 0.1, 0.03
+"""Scales of surface residuals, in lengths of the carrier's shortest edge."""
 _TRIED = 8  # starts
 _SURE = 0.3  # mean cost of a point, at the finest scale, below which no further start is tried
 _TOOL_M, _BELOW_M = 0.12, 0.045  # round the Panda's fingers: half width, and how far below the hand
