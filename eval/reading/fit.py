@@ -16,7 +16,7 @@ Array = Any  # numba's
 
 _TRIES = 4
 _GAIN = 1e-3  # of the cost: a smaller gain is the last
-_FEW_LINES, _FEWEST_LINES, _FEW_POINTS = 120, 60, 40  # for first steps from one start, from many
+_FEW_LINES, _FEWEST_LINES, _FEW_POINTS = 120, 100, 60  # for first steps from one start, from many
 _RIM_PX = 2.0  # how far from the rim lines of sight count at last
 _EVEN = 0.03  # scale of surface residuals that costs are compared by, in reaches
 _HOPE = 1e-4  # a smaller gain is not tried for
