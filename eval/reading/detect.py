@@ -15,8 +15,10 @@ from .fit import finished, started
 from .gather import MARGIN_PX, gather, outlined, soft_cover
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
+from .meshes import mesh_pose
 from .parts import Parts
 from .poses import nearest_alike, quaternion_of, starts
+from .shells import shells_of
 from .stage import Stage
 from .verdict import alike, area_px, shown
 from .view import View, Window
@@ -100,6 +102,11 @@ class Detector:
         heights = [body.height_m for body in scene.bodies if body.moves]
         self.gap_m = float(np.clip(0.2 * min(heights), 0.003, 0.02))
         self.raised = np.array([False] + [_raised(scene, i) for i in range(len(scene.bodies))])
+        formed = {i: b for i, b in enumerate(scene.bodies) if b.shape == "mesh" and b.mesh}
+        self.shells = {i: shells_of([body]) for i, body in formed.items()}
+        self.middle_m = np.zeros((len(scene.bodies), 3))  # of the box round a mesh, in its axes
+        for i, shells in self.shells.items():
+            self.middle_m[i] = shells.middle[0]
         self._still: dict[int, tuple[Float, NDArray[np.uint8]]] = {}
         self.wanted = [i for i in self.palette.wanted if scene.bodies[i].moves]
         flat = np.array([body.role == "marker" and not body.moves for body in scene.bodies])
@@ -264,15 +271,19 @@ class Detector:
         body, half = self.scene.bodies[index], self.half_m[index]
         place, near_m = self._middle(index, blob, frame)
         seen = self._gathered(index, blob, window, near_m, frame)
+        last = memory.turn[index]
+        formed = self._formed(index, last, place - last @ self.middle_m[index], seen[3])
+        if formed is not None:
+            return formed
 
         def run(turns: Float) -> _Pose:
             place_m, turn, cost, gap_m = started(
                 self.kind[index], half, np.repeat(place[None], len(turns), axis=0), turns, *seen,
                 frame.view.camera.focal_px, _PULL if frame.has_depth else 0.0, 0.35,
             )  # fmt: skip
+            place_m = place_m - turn @ self.middle_m[index]
             return _Pose(place_m, turn, np.zeros((3, 3)), 1.0, cost, gap_m)
 
-        last = memory.turn[index]
         best = run(last[None])
         doubtful = best.cost > _GOOD_COST or best.gap_m > _GOOD_GAP * self.reach_m[index]
         if body.shape != "sphere" and doubtful:
@@ -294,13 +305,26 @@ class Detector:
             max(bottom, min(int(rows[-1]) + 1 + MARGIN_PX, view.camera.height_px)),
         )
         _, near_m = self._middle(index, whole, frame)
+        seen = self._gathered(index, whole, window, near_m, frame)
+        formed = self._formed(index, start.turn, start.position_m, seen[3])
+        if formed is not None:
+            return formed
         place, turn, size, covariance, cost, gap_m = finished(
-            self.kind[index], self.half_m[index], start.position_m, start.turn,
-            *self._gathered(index, whole, window, near_m, frame), view.camera.focal_px,
+            self.kind[index], self.half_m[index],
+            start.position_m + start.turn @ self.middle_m[index], start.turn, *seen,
+            view.camera.focal_px,
             _PULL if frame.has_depth else 0.0, frame.has_depth, 0.35,
         )  # fmt: skip
+        place = place - turn @ self.middle_m[index]
         turn = nearest_alike(body, turn, memory.turn[index])
         return _Pose(place, turn, covariance, size, cost, gap_m)
+
+    def _formed(self, index: int, turn: Float, place_m: Float, points: Float) -> _Pose | None:
+        """The pose of a body of any form by points on it; None for solids, and without points."""
+        if index not in self.shells:
+            return None
+        found = mesh_pose(self.shells[index], turn, place_m, points)
+        return None if found is None else _Pose(*found[:3], np.nan, found[3], 0.0)
 
     def _gathered(
         self, index: int, blob: Bool, window: Window, near_m: float, frame: _Frame
@@ -339,8 +363,9 @@ class Detector:
         self, index: int, pose: _Pose, window: Window, view: View, slack_px: float
     ) -> Bool:
         inside: Bool = outlined(
-            self.kind[index], self.half_m[index], pose.position_m, pose.turn, view.eye_m,
-            view.rays, *window, slack_px, view.camera.focal_px,
+            self.kind[index], self.half_m[index],
+            pose.position_m + pose.turn @ self.middle_m[index], pose.turn, view.eye_m, view.rays,
+            *window, slack_px, view.camera.focal_px,
         )  # fmt: skip
         return inside
 
