@@ -25,7 +25,7 @@ Array = Any  # numba's
 _FAR = 1e9
 _STEPS = 12
 _TRIES = 5
-_ENOUGH = 1e-3  # share of the numbers' units: a smaller step is the last
+_ENOUGH = 0.03  # share of the numbers' units: a smaller step is the last
 
 
 class Linkage(Protocol):
@@ -173,7 +173,6 @@ def solve(
     if not np.isfinite(cost):
         return None
     for _ in range(steps):
-        step = np.zeros(free)
         for _ in range(_TRIES):
             system = matrix + np.diag(damping * np.diag(matrix) + 1e-9 * np.trace(matrix) + 1e-12)
             step = np.linalg.solve(system, -vector)
@@ -184,10 +183,10 @@ def solve(
             damping *= 6.0
         else:
             break
-        step = trial - numbers
+        taken = trial - numbers
         numbers, damping = trial, 0.2 * damping
         cost, matrix, vector = new
-        if (np.abs(step) < _ENOUGH * linkage.unit).all():
+        if (np.abs(taken) < _ENOUGH * linkage.unit).all():
             break
     inverse = np.linalg.inv(matrix + 1e-9 * np.trace(matrix) * np.eye(free) + 1e-12 * np.eye(free))
     return numbers, inverse * max(cost, 1e-6), cost

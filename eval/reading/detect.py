@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from worldsim.sim.scene import Scene
 
 from .distance import BOX, CYLINDER, SPHERE
-from .fit import fit
+from .fit import finished, started
 from .gather import MARGIN_PX, gather, outlined, soft_cover
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
+from .meshes import mesh_pose
 from .parts import Parts
 from .poses import nearest_alike, quaternion_of, starts
+from .shells import shells_of
 from .stage import Stage
 from .verdict import alike, area_px, shown
 from .view import View, Window
@@ -37,9 +39,12 @@ LEAST_OVERLAP = 0.25
 """Least intersection over union of the pixels that show a body and those of its drawn pose."""
 LOOSE = 0.5
 """Greatest scale of the distances of a body's points to its surface, in its reaches."""
+AGREES = 0.05
+"""A part read freely that is no further than that, in diameters, from where its joint has it is there."""
 CANDIDATES = 2
 THIN_PX = 2.6
 _GOOD_COST = 0.6
+_GOOD_GAP = 0.06  # of the surface's points, in reaches of the body
 _PULL = 0.3
 _KINDS = {"sphere": SPHERE, "box": BOX, "mesh": BOX, "cylinder": CYLINDER}
 
@@ -97,6 +102,11 @@ class Detector:
         heights = [body.height_m for body in scene.bodies if body.moves]
         self.gap_m = float(np.clip(0.2 * min(heights), 0.003, 0.02))
         self.raised = np.array([False] + [_raised(scene, i) for i in range(len(scene.bodies))])
+        formed = {i: b for i, b in enumerate(scene.bodies) if b.shape == "mesh" and b.mesh}
+        self.shells = {i: shells_of([body]) for i, body in formed.items()}
+        self.middle_m = np.zeros((len(scene.bodies), 3))  # of the box round a mesh, in its axes
+        for i, shells in self.shells.items():
+            self.middle_m[i] = shells.middle[0]
         self._still: dict[int, tuple[Float, NDArray[np.uint8]]] = {}
         self.wanted = [i for i in self.palette.wanted if scene.bodies[i].moves]
         flat = np.array([body.role == "marker" and not body.moves for body in scene.bodies])
@@ -133,7 +143,7 @@ class Detector:
         poses: dict[int, _Pose] = {}
         linked = self._linked(frame, memory)
         for index in self.wanted:
-            pose = self._find(index, frame, memory)
+            pose = self._find(index, frame, memory, linked.get(index))
             if pose is not None:
                 poses[index] = pose
         if depth_m is None and len(poses) > 1:
@@ -142,8 +152,18 @@ class Detector:
                 again = self._find(index, frame, memory)
                 if again is not None:
                     poses[index] = again
-        linked = {index: pose for index, pose in linked.items() if index not in poses}
+        for index, pose in poses.items():
+            if index in linked and not self._agree(index, pose, linked[index]):
+                del linked[index]
         return self._verified(frame, poses, linked, memory)
+
+    def _agree(self, index: int, free: _Pose, linked: _Pose) -> bool:
+        """Whether a pose read freely is that of the joint; a ball's is taken as it is."""
+        body = self.scene.bodies[index]
+        away_m = float(np.linalg.norm(free.position_m - linked.position_m))
+        linked.scale = free.scale
+        near = away_m < AGREES * body.diameter_m or free.cost > _GOOD_COST
+        return body.shape != "sphere" and near
 
     def _linked(self, frame: _Frame, memory: Memory) -> dict[int, _Pose]:
         """The joint's parts where its numbers have them; their turns are starts for free fits."""
@@ -196,10 +216,19 @@ class Detector:
                 self._still[id(view)] = known
         return known
 
-    def _find(self, index: int, frame: _Frame, memory: Memory) -> _Pose | None:
+    def _find(
+        self, index: int, frame: _Frame, memory: Memory, hint: _Pose | None = None
+    ) -> _Pose | None:
+        """The body's pose if the frame shows it; `hint` is a pose near which it is looked for."""
         mine = frame.label == index
         if np.count_nonzero(mine) < SMALLEST_PX:
             return None
+        if hint is not None:
+            near = self._fine(index, mine, mine, hint, frame, memory)
+            if near.cost < _GOOD_COST and self._shows(index, near, mine, frame):
+                return near
+            if self._shows(index, hint, mine, frame):
+                return None  # then the joint's pose is held against the frame
         part, size = frame.part, frame.size
         if self._thin(index, frame.view, memory):
             part, size = components(np.where(mine, frame.label, np.int16(-1)))
@@ -228,61 +257,91 @@ class Detector:
         window = frame.view.clipped(
             columns[0] - m, rows[0] - m, columns[-1] + 1 + m, rows[-1] + 1 + m
         )
-        pose = self._pose(index, blob, window, frame, memory, None)
+        pose = self._coarse(index, blob, window, frame, memory)
         # A body cut in two by one in front of it: all its pixels within the outline are it.
-        window = frame.view.window(pose.position_m, self.reach_m[index], MARGIN_PX)
-        near = self._outline(index, pose, window, frame.view, 1.0)
-        whole = blob | (mine & near)
-        shown = np.count_nonzero(whole)
-        if shown > np.count_nonzero(blob):
-            left, top, right, bottom = window
-            window = (
-                min(left, int(columns[0])), min(top, int(rows[0])),
-                max(right, int(columns[-1]) + 1), max(bottom, int(rows[-1]) + 1),
-            )  # fmt: skip
-            pose = self._pose(index, whole, window, frame, memory, pose)
+        around = frame.view.window(pose.position_m, self.reach_m[index], MARGIN_PX)
+        whole = blob | (mine & self._outline(index, pose, around, frame.view, 1.0))
+        pose = self._fine(index, blob, whole, pose, frame, memory)
         return pose if self._shows(index, pose, whole, frame) else None
 
-    def _pose(
-        self,
-        index: int,
-        blob: Bool,
-        window: Window,
-        frame: _Frame,
-        memory: Memory,
-        start: _Pose | None,
+    def _coarse(
+        self, index: int, blob: Bool, window: Window, frame: _Frame, memory: Memory
     ) -> _Pose:
-        body, view, half = self.scene.bodies[index], frame.view, self.half_m[index]
-        focal_px = view.camera.focal_px
-        middle, near_m = self._middle(index, blob, frame)
+        """About the pose of the body that a blob shows."""
+        body, half = self.scene.bodies[index], self.half_m[index]
+        place, near_m = self._middle(index, blob, frame)
+        seen = self._gathered(index, blob, window, near_m, frame)
+        last = memory.turn[index]
+        formed = self._formed(index, last, place - last @ self.middle_m[index], seen[3])
+        if formed is not None:
+            return formed
+
+        def run(turns: Float) -> _Pose:
+            place_m, turn, cost, gap_m = started(
+                self.kind[index], half, np.repeat(place[None], len(turns), axis=0), turns, *seen,
+                frame.view.camera.focal_px, _PULL if frame.has_depth else 0.0, 0.35,
+            )  # fmt: skip
+            place_m = place_m - turn @ self.middle_m[index]
+            return _Pose(place_m, turn, np.zeros((3, 3)), 1.0, cost, gap_m)
+
+        best = run(last[None])
+        doubtful = best.cost > _GOOD_COST or best.gap_m > _GOOD_GAP * self.reach_m[index]
+        if body.shape != "sphere" and doubtful:
+            other = run(starts(body, last, seen[3]))
+            best = other if other.cost < best.cost else best
+        return best
+
+    def _fine(
+        self, index: int, blob: Bool, whole: Bool, start: _Pose, frame: _Frame, memory: Memory
+    ) -> _Pose:
+        """The pose near `start` of the body that `whole` shows, of which `blob` hangs together."""
+        body, view = self.scene.bodies[index], frame.view
+        rows, columns = np.flatnonzero(blob.any(1)), np.flatnonzero(blob.any(0))
+        left, top, right, bottom = view.window(start.position_m, self.reach_m[index], MARGIN_PX)
+        window = (
+            min(left, max(int(columns[0]) - MARGIN_PX, 0)),
+            min(top, max(int(rows[0]) - MARGIN_PX, 0)),
+            max(right, min(int(columns[-1]) + 1 + MARGIN_PX, view.camera.width_px)),
+            max(bottom, min(int(rows[-1]) + 1 + MARGIN_PX, view.camera.height_px)),
+        )
+        _, near_m = self._middle(index, whole, frame)
+        seen = self._gathered(index, whole, window, near_m, frame)
+        formed = self._formed(index, start.turn, start.position_m, seen[3])
+        if formed is not None:
+            return formed
+        place, turn, size, covariance, cost, gap_m = finished(
+            self.kind[index], self.half_m[index],
+            start.position_m + start.turn @ self.middle_m[index], start.turn, *seen,
+            view.camera.focal_px,
+            _PULL if frame.has_depth else 0.0, frame.has_depth, 0.35,
+        )  # fmt: skip
+        place = place - turn @ self.middle_m[index]
+        turn = nearest_alike(body, turn, memory.turn[index])
+        return _Pose(place, turn, covariance, size, cost, gap_m)
+
+    def _formed(self, index: int, turn: Float, place_m: Float, points: Float) -> _Pose | None:
+        """The pose of a body of any form by points on it; None for solids, and without points."""
+        if index not in self.shells:
+            return None
+        found = mesh_pose(self.shells[index], turn, place_m, points)
+        return None if found is None else _Pose(*found[:3], np.nan, found[3], 0.0)
+
+    def _gathered(
+        self, index: int, blob: Bool, window: Window, near_m: float, frame: _Frame
+    ) -> tuple[Float, Float, Float, Float]:
+        """Eye, lines of sight, their cover and points on the surface, for a fit."""
+        view, hides_m = frame.view, frame.hides_m
+        if self.parts is not None and frame.has_depth and index in self.parts.bodies:
+            # What is borne lies on what bears it: depth does not tell which hides the other.
+            hides_m = np.where(self.parts.claims(frame.label, index), 0.0, hides_m)
         soft = (
             blob.astype(np.float64)
             if frame.has_depth
-            else soft_cover(frame.rgb, blob, frame.hides_m, near_m, *window)
+            else soft_cover(frame.rgb, blob, hides_m, near_m, *window)
         )
-        lines, cover, points = gather(
-            blob, soft, frame.hides_m, frame.depth_m, view.rays, view.eye_m,
-            *window, near_m,
-        )  # fmt: skip
-        last = memory.turn[index] if start is None else start.turn
-        places = middle[None] if start is None else start.position_m[None]
-        turns = last[None]
-        pull = _PULL if frame.has_depth else 0.0
-
-        def run(places: Float, turns: Float, sized: bool) -> _Pose:
-            place, turn, size, covariance, cost, gap_m = fit(
-                self.kind[index], half, places, turns, view.eye_m, lines, cover, points, focal_px,
-                pull, sized, 0.35,
-            )  # fmt: skip
-            return _Pose(place, turn, covariance, size, cost, gap_m)
-
-        pose = run(places, turns, frame.has_depth)
-        if body.shape != "sphere" and pose.cost > _GOOD_COST and start is None:
-            turns = starts(body, last, points)
-            other = run(np.repeat(places, len(turns), axis=0), turns, frame.has_depth)
-            pose = other if other.cost < pose.cost else pose
-        pose.turn = nearest_alike(body, pose.turn, memory.turn[index])
-        return pose
+        return view.eye_m, *gather(
+            blob, soft, hides_m, frame.depth_m, view.rays, view.eye_m, *window, near_m
+        )
 
     def _middle(self, index: int, blob: Bool, frame: _Frame) -> tuple[Float, float]:
         """A first guess of a body's place, and the depth in front of which things may hide it."""
@@ -304,8 +363,9 @@ class Detector:
         self, index: int, pose: _Pose, window: Window, view: View, slack_px: float
     ) -> Bool:
         inside: Bool = outlined(
-            self.kind[index], self.half_m[index], pose.position_m, pose.turn, view.eye_m,
-            view.rays, *window, slack_px, view.camera.focal_px,
+            self.kind[index], self.half_m[index],
+            pose.position_m + pose.turn @ self.middle_m[index], pose.turn, view.eye_m, view.rays,
+            *window, slack_px, view.camera.focal_px,
         )  # fmt: skip
         return inside
 
@@ -392,13 +452,13 @@ class Detector:
         """Give parts of the joint the pixels that show them, and drop those that none show."""
         if not linked:
             return
-        same = alike(frame.rgb, rgb * self.gain[ids.astype(int) - 1])
-        seen_m = frame.depth_m if frame.has_depth else None
         for index in list(linked):
-            body = self.scene.bodies[index]
-            found, agree = shown(ids == index + 1, same, body, seen_m, depth)
+            drawn = np.nonzero(ids == index + 1)
+            same = alike(frame.rgb[drawn], rgb[drawn] * self.gain[index])
+            behind_m = frame.depth_m[drawn] - depth[drawn] if frame.has_depth else None
+            found, agree = shown(same, self.scene.bodies[index], behind_m)
             if found:
-                frame.label[agree] = index
+                frame.label[drawn[0][agree], drawn[1][agree]] = index
             else:
                 del linked[index]
 

@@ -18,15 +18,11 @@ from .view import View
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-MOST_POINTS = 160
+MOST_POINTS, MOST_AT_TOOL = 120, 140
 FEWEST_POINTS = 12
 _SEARCHED = 48  # points that every start is held against
-_SEARCH, _WIDE, _MIDDLE, _FINE = (
-    0.8,
-    0.8,
-    0.1,
-    0.03,
-)  # scales of surface residuals, in lengths of the carrier's shortest edge
+_SEARCH, _WIDE, _MIDDLE, _FINE = 0.8, 0.8, 0.1, 0.03
+"""Scales of surface residuals, in lengths of the carrier's shortest edge."""
 _TRIED = 8  # starts
 _SURE = 0.3  # mean cost of a point, at the finest scale, below which no further start is tried
 _TOOL_M, _BELOW_M = 0.12, 0.045  # round the Panda's fingers: half width, and how far below the hand
@@ -63,6 +59,11 @@ class Parts:
     def of(cls, scene: Scene, wanted: list[int]) -> Parts | None:
         joint = joint_of(scene)
         return None if joint is None else cls(scene, joint, wanted)
+
+    def claims(self, label: NDArray[np.int16], index: int) -> Bool:
+        """Pixels (H, W) that may show a part other than this one, by their labels."""
+        mine: Bool = (label < -1) | ((self._owner[label] >= 0) & (label != index))
+        return mine
 
     def read(
         self,
@@ -128,10 +129,11 @@ class Parts:
         return now
 
     def _at_tool(self, points: Float, numbers: Float) -> NDArray[np.int64]:
-        """Points about the Panda's fingers, which are small: all of them count."""
+        """Points about the Panda's fingers, which are small and need points of their own."""
         away = points - numbers[:3]
         near = (np.abs(away[:, :2]).max(1) < _TOOL_M) & (away[:, 2] < -_BELOW_M)
-        return np.flatnonzero(near)
+        rows = np.flatnonzero(near)
+        return rows[_spread(len(rows), MOST_AT_TOOL)]
 
     def _placed(self, numbers: Float, covariance: Float) -> dict[int, Part]:
         unit = self.joint.unit

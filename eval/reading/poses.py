@@ -69,8 +69,8 @@ def _facing(points_m: Float) -> list[Float]:
     """Turns of a box of which one face is the plane of the points, its edges along their spread."""
     offset = points_m - points_m.mean(0)
     _, axes = np.linalg.eigh(offset.T @ offset)
-    axes = axes * np.sign(np.linalg.det(axes))
-    return [axes[:, list(order)] for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1))]
+    turns = [axes[:, list(order)] for order in permutations(range(3))]
+    return [turn * np.sign(np.linalg.det(turn)) for turn in turns]
 
 
 def _smallest_turn(source: Float, target: Float) -> Float:

@@ -112,16 +112,16 @@ def _grid(key: tuple[object, ...], held: _Held) -> _Grid:
     spots, normals = _samples(vertices[faces], 0.6 * step)
     cell = np.clip(((spots - low) / step).astype(int), 0, shape - 1)
     flat = np.ravel_multi_index(tuple(cell.T), tuple(shape))
-    owner = np.full(int(np.prod(shape)), -1, np.int32)
+    owner: NDArray[np.int32] = np.full(int(np.prod(shape)), -1, np.int32)
     off = np.abs((spots - low) / step - cell - 0.5).max(1)
     order = np.argsort(-off, kind="stable")  # of a cell's samples the one nearest its middle stays
     owner[flat[order]] = order
     owner = owner.reshape(tuple(shape))
     _, near = distance_transform_edt(owner < 0, return_indices=True)
     sample = owner[near[0], near[1], near[2]]
-    used, renumbered = np.unique(sample, return_inverse=True)
-    renumbered = renumbered.reshape(sample.shape).astype(np.int32)
-    return _Grid(low, step, renumbered, spots[used], normals[used])
+    used, order = np.unique(sample, return_inverse=True)
+    numbered: NDArray[np.int32] = order.reshape(sample.shape).astype(np.int32)
+    return _Grid(low, step, numbered, spots[used], normals[used])
 
 
 def _samples(corners: Float, apart_m: float) -> tuple[Float, Float]:

@@ -13,7 +13,6 @@ from .view import View
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-Image = NDArray[np.uint8]
 
 SHOWN_SHARE = 0.4
 """Least share of a part's pixels that must show it, but for those that something hides."""
@@ -24,30 +23,25 @@ _DEEP = 0.35  # greatest error of depth, in lengths of a part's shortest edge
 _DEEPEST_M = (0.008, 0.03)
 
 
-def alike(one: Image, other: Float) -> Bool:
-    """Pixels (H, W) of about the same colour and brightness in two images (H, W, 3)."""
-    away = np.linalg.norm(one - other, axis=-1)
-    brighter = np.maximum(
-        np.linalg.norm(one.astype(float), axis=-1), np.linalg.norm(other, axis=-1)
-    )
-    near: Bool = away <= _ALIKE * brighter + _DARK
+def alike(one: NDArray[np.uint8], other: Float) -> Bool:
+    """Which pixels (P,) have about the same colour and brightness in both rows (P, 3)."""
+    seen = one.astype(np.float64)
+    away, brightest = seen - other, np.maximum((seen * seen).sum(-1), (other * other).sum(-1))
+    near: Bool = np.sqrt((away * away).sum(-1)) <= _ALIKE * np.sqrt(brightest) + _DARK
     return near
 
 
-def shown(
-    drawn: Bool, same_colour: Bool, body: Body, depth_m: Float | None, drawn_m: NDArray[np.float32]
-) -> tuple[bool, Bool]:
-    """Whether enough of the pixels (H, W) that a part should cover show it, and which ones do.
+def shown(same_colour: Bool, body: Body, behind_m: Float | None) -> tuple[bool, Bool]:
+    """Whether enough of the pixels (P,) that a part should cover show it, and which ones do.
 
-    `depth_m` and `drawn_m` are the frame's depth (0: unknown) and the drawing's.
+    `behind_m` is by how much the frame's depth is greater than the part's there, None: unknown.
     """
-    agree, hidden = drawn & same_colour, 0
-    if depth_m is not None:
+    agree, hidden, whole = same_colour, 0, len(same_colour)
+    if behind_m is not None:
         limit_m = float(np.clip(_DEEP * min(body.size_m), *_DEEPEST_M))
-        behind = depth_m - drawn_m
-        agree &= np.abs(behind) <= limit_m
-        hidden = int(np.count_nonzero(drawn & (behind < -limit_m) & (depth_m > 0.0)))
-    count, whole = int(np.count_nonzero(agree)), int(np.count_nonzero(drawn))
+        agree = agree & (np.abs(behind_m) <= limit_m)
+        hidden = int(np.count_nonzero(behind_m < -limit_m))
+    count = int(np.count_nonzero(agree))
     return count >= max(SHOWN_SHARE * (whole - hidden), 0.1 * whole, FEWEST_PX), agree
 
 
