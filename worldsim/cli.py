@@ -33,6 +33,7 @@ BAD_INPUT = 2
 STOPPED = 130
 ALIASES = {("render", "--size"): "--size-px"}
 GO_ON = {
+    "evaluate": "run the same command again: --floors and --selftest go on, others start over",
     "render": "run the same command again to go on where it stopped",
     "simulate": "run the same command again to go on where it stopped",
     "train": "run the same command with --resume to go on from the last checkpoint",
@@ -102,6 +103,7 @@ def _check_options(command: str, arguments: list[str]) -> None:
     hidden = {"--help"} | {
         f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json", "looks")
     }
+    hidden |= {f"--no-{flag}" for flag in ("selftest", "floors", "ceiling")}
     given = set()
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")

@@ -14,6 +14,7 @@ from tyro.conf import Positional
 
 from worldsim import arguments
 from worldsim.errors import InputError, unknown
+from worldsim.evaluations import evaluate
 from worldsim.recordings import render, simulate, verify
 from worldsim.showcase import gallery, info, scenarios
 
@@ -136,136 +137,6 @@ def rollout(
     arguments.positive(episodes=episodes)
     arguments.not_negative(seed=seed)
     trial(env, policy, episodes, arguments.folder(out), seed, checkpoint)
-
-
-def evaluate(
-    model: str | None = None,
-    data: Path | None = None,
-    out: Path = Path("runs/eval"),
-    episodes: int | None = None,
-    start_frames: int = 1,
-    horizon: int = 48,
-    train_data: Path | None = None,
-    passes: int = 1,
-    limits: str | None = None,
-    checks: tuple[str, ...] = (),
-    video: Path | None = None,
-    against: Path | None = None,
-    video_rate_hz: float | None = None,
-    limit: int | None = None,
-    floors: bool = False,
-    scenarios: tuple[str, ...] = (),
-    sizes: tuple[int, ...] = (64, 128),
-    modes: tuple[str, ...] = ("A", "B"),
-    steps: int = 32,
-    selftest: bool = False,
-    clips: int = 200,
-    kinds: tuple[str, ...] = (),
-    seed: int = 0,
-    workers: int = 2,
-) -> None:
-    """Judge a model on recorded episodes: 3D errors, floors and baselines, as a report.
-
-    Example: worldsim evaluate --model runs/tiny --data data/push-test --train-data data/push
-
-    With --video it judges anybody's clip, or a folder of clips, by what it should show.
-
-    Example: worldsim evaluate --video mine.mp4 --against data/push/000007
-
-    With --floors it measures its own reading: what a perfect clip would be found to be off by.
-
-    Example: worldsim evaluate --floors --scenarios push drop --out runs/floors
-
-    With --selftest it judges itself: does it find planted faults, and let mere looks pass?
-
-    Example: worldsim evaluate --selftest --clips 200 --out runs/selftest
-
-    Args:
-        model: name or folder of a checkpoint.
-        data: folder of a recording the model was not trained on.
-        out: folder for report.json and report.html.
-        episodes: how many of the recording, from its first, 40 when not given; floors: of every
-            scenario, 4 when not given.
-        start_frames: true frames the model sees before it is on its own, 1 to 8.
-        horizon: frames it then draws.
-        train_data: its training recording; adds the nearest-training-clip baseline.
-        passes: passes of the network for each frame.
-        limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
-            end with exit code 1 where it does not.
-        checks: those to make: position, horizon, motion, permanence, appearance, static; all when
-            not given.
-        video: a film (mp4, webm, avi), an .npz file (frames, depth_m), a folder of PNGs, or a
-            folder of such clips.
-        against: the episode that it should show, a recording and a number (data/push/000007); for
-            a folder of clips the recording, or a folder of recordings: numbers in names tell.
-        video_rate_hz: frames a second of the clips, where their files tell another or none.
-        limit: judge the first so many clips.
-        floors: measure the reading itself; needs no model and no data. What is finished stays in
-            --out: the same line goes on from there.
-        scenarios: floors, video: the only ones.
-        sizes: floors: widths of the frames in pixels.
-        modes: floors: A with depth, B without.
-        steps: floors: frames an episode, after the first.
-        selftest: plant faults into true clips and judge those; needs no model and no data. What is
-            finished stays in --out: the same line goes on from there.
-        clips: selftest: faulty clips of every kind, and as many clean ones.
-        kinds: selftest: kinds of faults and controls, and stress, the stress table; all when not
-            given.
-        seed: floors, selftest: draws the clips.
-        workers: floors, video, selftest: processes.
-    """
-    if selftest:
-        _selftest(out, clips, kinds, seed, workers)
-        return
-    if floors or video is not None or against is not None:
-        from worldsim import evaluations
-
-        arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-        if floors:
-            evaluations.floors(out, model, scenarios, sizes, modes, episodes, steps, seed, workers)
-        else:
-            evaluations.video(
-                out, video, against, checks, scenarios, limit, start_frames, video_rate_hz, workers
-            )
-        return
-    if model is None or data is None:
-        ways = "--model and --data, or --video and --against, or --floors, or --selftest"
-        raise InputError(f"evaluate needs {ways}")
-    episodes = 40 if episodes is None else episodes
-    from worldsim.eval.checks.registry import chosen
-    from worldsim.eval.limits import LEVELS, check_limits
-    from worldsim.judge import judge
-
-    arguments.positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
-    if limits is not None and limits not in LEVELS:
-        raise unknown("level", limits, LEVELS)
-    names = chosen(checks or None)
-    report = judge(
-        model,
-        data,
-        arguments.folder(out),
-        episodes,
-        start_frames,
-        horizon,
-        train_data,
-        passes,
-        names,
-    )
-    if limits is None:
-        return
-    held = check_limits(report.rows, report.diameter_m, report.episodes, limits)
-    print(f"\nlimits of a {limits} model:", *held, sep="\n")
-    if not all(check.passed for check in held):
-        raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
-
-
-def _selftest(out: Path, clips: int, kinds: tuple[str, ...], seed: int, workers: int) -> None:
-    from worldsim.proof import selftest
-
-    arguments.positive(clips=clips, workers=workers)
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-    arguments.not_negative(seed=seed)
-    selftest.selftest(arguments.folder(out), clips, kinds or selftest.KINDS, seed, workers)
 
 
 def bench(

@@ -35,6 +35,7 @@ def judge_videos(
     limit: int | None = None,
     start_frames: int = 1,
     rate_hz: float | None = None,
+    ceiling: bool = True,
     workers: int = 2,
 ) -> dict[str, Report]:
     """Judge a clip or a folder of clips by recorded episodes (see `pairs_of`); prints what it did.
@@ -42,12 +43,13 @@ def judge_videos(
     Writes `out`/clips.json (what was done to every clip, and why some could not be judged) and
     report.json and report.html, in a folder for each recording where there are several. The first
     `start_frames` frames are not scored. `rate_hz` is the clips' frame rate where their files tell
-    another or none. The same clips give the same bytes.
+    another or none; `ceiling` runs the simulator again where it can. The same clips
+    give the same bytes.
 
     Returns the reports by recording. Raises InputError where no clip can be judged.
     """
     pairs = pairs_of(video, against, scenarios, limit)
-    preparer = Preparer(start_frames, rate_hz)
+    preparer = Preparer(start_frames, rate_hz, ceiling)
     bar = tqdm(_made(preparer, pairs, workers), total=len(pairs), unit="clip", disable=None)
     made = {one.pair: one for one in bar}
     good = [one for one in map(made.__getitem__, pairs) if isinstance(one, Prepared)]

@@ -49,6 +49,7 @@ class Preparer:
 
     start_frames: int = 1
     rate_hz: float | None = None
+    ceiling: bool = True
 
     def __call__(self, pair: Pair) -> Prepared | Bad:
         if pair.index is None:
@@ -68,7 +69,7 @@ class Preparer:
             return found
 
         with reruns() as rerun:
-            kept = Kept(rerun if fitted.whole else None)
+            kept = Kept(rerun if fitted.whole and self.ceiling else None)
             case = Case.of(fitted.reference, self.start_frames, kept, reader)
         evidence = case.evidence(fitted.clip)
         if evidence.unreadable:
