@@ -86,8 +86,8 @@ def _nearest(
     return who, gap, nx, ny, nz
 
 
-def _entries(version: int) -> tuple[Any, Any]:
-    """The functions for Python; `version` changes with any file that they are made of."""
+def _equations(version: int) -> Any:
+    """The function for Python; `version` changes with any file that it is made of."""
 
     @kept
     def equations(
@@ -127,6 +127,12 @@ def _entries(version: int) -> tuple[Any, Any]:
                     matrix[a, b] += weight * row[a] * row[b]
         return cost / max(len(points), 1)
 
+    return equations
+
+
+def _search(version: int) -> Any:
+    """The function for Python; `version` changes with any file that it is made of."""
+
     @kept
     def search(
         shells: Shells, turns: Array, places: Array, points: Array, owner: Array, sigma_m: float
@@ -142,11 +148,12 @@ def _entries(version: int) -> tuple[Any, Any]:
             costs[q] = total / max(len(points), 1)
         return costs
 
-    return equations, search
+    return search
 
 
-equations, search = _entries(digest(Path(__file__).parent))
-"""See the functions within `_entries`."""
+_VERSION = digest(Path(__file__).parent)
+equations, search = _equations(_VERSION), _search(_VERSION)
+"""See the functions within `_equations` and `_search`."""
 
 
 def solve(

@@ -160,7 +160,7 @@ def _passing(
 ) -> float:  # fmt: skip
     """Where a line that misses a box is nearest to it, between low and high.
 
-    The slope of the squared distance grows, straight between where the line crosses planes of faces.
+    The slope of the squared distance grows, straight between crossings of planes of faces.
     """
     falls = _slope(half, ox, oy, oz, dx, dy, dz, low)
     grows = _slope(half, ox, oy, oz, dx, dy, dz, high)

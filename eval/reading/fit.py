@@ -24,6 +24,28 @@ _CLOSE = 2e-4  # of the solid's reach: a step shorter than that is the last
 
 
 @njit
+def _step(
+    matrix: Array, vector: Array, free: int, damping: float, pull_m: float, away: Array
+) -> tuple[Array, float]:
+    """The damped step (free,) back from `away` (3,) of the anchor too, and the gain it promises."""
+    system = matrix[:free, :free].copy()
+    right = -vector[:free].copy()
+    trace = 0.0
+    for a in range(free):
+        trace += system[a, a]
+    for a in range(free):
+        system[a, a] += damping * system[a, a] + 1e-9 * trace + 1e-12
+        if a < 3:
+            system[a, a] += pull_m
+            right[a] -= pull_m * away[a]
+    step = np.linalg.solve(system, right)
+    hoped = 0.0
+    for a in range(free):
+        hoped += right[a] * step[a]
+    return step, hoped
+
+
+@njit
 def _improve(
     kind: int, half: Array, place: Array, turn: Array, scale: float, free: int, steps: int,
     eye: Array, lines: Array, cover: Array, points: Array, focal_px: float, width_px: float,
@@ -48,20 +70,7 @@ def _improve(
     for _ in range(steps):
         better, length, gain = False, 0.0, 0.0
         for _ in range(_TRIES):
-            system = matrix[:free, :free].copy()
-            right = -vector[:free].copy()
-            trace = 0.0
-            for a in range(free):
-                trace += system[a, a]
-            for a in range(free):
-                system[a, a] += damping * system[a, a] + 1e-9 * trace + 1e-12
-                if a < 3:
-                    system[a, a] += pull_m
-                    right[a] -= pull_m * (place[a] - anchor[a])
-            step = np.linalg.solve(system, right)
-            hoped = 0.0
-            for a in range(free):
-                hoped += right[a] * step[a]
+            step, hoped = _step(matrix, vector, free, damping, pull_m, place - anchor)
             if hoped < _HOPE * cost:
                 break
             next_place = place.copy()
@@ -128,8 +137,8 @@ def _near(
     return lines[kept], cover[kept]
 
 
-def _entries(version: int) -> tuple[Any, Any]:
-    """The functions for Python; `version` changes with any file that they are made of."""
+def _started(version: int) -> Any:
+    """The function for Python; `version` changes with any file that it is made of."""
 
     @kept
     def started(
@@ -171,6 +180,12 @@ def _entries(version: int) -> tuple[Any, Any]:
         gap = surface_scale(kind, half, place, turn, seen) if len(seen) else 0.0
         return place, turn, best / max(len(some) + len(seen) - free, 1), gap
 
+    return started
+
+
+def _finished(version: int) -> Any:
+    """The function for Python; `version` changes with any file that it is made of."""
+
     @kept
     def finished(
         kind: int, half: Array, place: Array, turn: Array, eye: Array, lines: Array, cover: Array,
@@ -182,6 +197,7 @@ def _entries(version: int) -> tuple[Any, Any]:
         (3, 3) of the place in m2, the cost a residual and the scale in m of the points' distances
         to the surface.
         """
+        _ = version
         free = 3 if kind == SPHERE else 6
         matrix, vector = np.empty((7, 7)), np.empty(7)
         count, best = len(lines) + len(points), 0.0
@@ -210,8 +226,9 @@ def _entries(version: int) -> tuple[Any, Any]:
         gap = surface_scale(kind, half, place, turn, points) if len(points) else 0.0
         return place, turn, size, covariance, cost, gap
 
-    return started, finished
+    return finished
 
 
-started, finished = _entries(digest(Path(__file__).parent))
-"""See the functions within `_entries`."""
+_VERSION = digest(Path(__file__).parent)
+started, finished = _started(_VERSION), _finished(_VERSION)
+"""See the functions within `_started` and `_finished`."""

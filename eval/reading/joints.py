@@ -25,7 +25,7 @@ _SWINGS = 48  # starts round the circle
 
 
 class Hinge:
-    """One number, the angle about an axis in rad, 0 as the scene starts: a body and what it bears."""
+    """One number, the angle about an axis in rad, 0 at the start: a body and what it bears."""
 
     def __init__(self, scene: Scene, actuator: Tilt | Torque) -> None:
         bodies = list(enumerate(scene.bodies))

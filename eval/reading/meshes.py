@@ -83,7 +83,10 @@ _Fit = tuple[Float, Float, Float, float]
 
 
 def _thinned(points: Float, most: int) -> Float:
-    return points[np.unique(np.linspace(0, len(points) - 1, min(len(points), most)).astype(int))]
+    kept: Float = points[
+        np.unique(np.linspace(0, len(points) - 1, min(len(points), most)).astype(int))
+    ]
+    return kept
 
 
 def _quarters() -> Float:

@@ -14,9 +14,10 @@ from worldsim.errors import InputError
 from worldsim.sim.camera import Camera
 from worldsim.sim.scene import Scene
 
-from .detect import Detector, Sight
+from .detect import Detector
 from .memory import Memory
 from .reading import Reading
+from .sight import Sight
 from .tint import body_gain
 from .view import View
 

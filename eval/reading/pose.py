@@ -67,6 +67,29 @@ def _column(
 
 
 @njit
+def _surface(
+    kind: int, size: Array, place: Array, turn: Array, scale: float, points: Array, sigma: float,
+    matrix: Array, vector: Array, row: Array,
+) -> float:  # fmt: skip
+    """Add the residuals of points on the surface; their cost."""
+    cost = 0.0
+    for i in range(len(points)):
+        x, y, z = within(
+            turn, points[i, 0] - place[0], points[i, 1] - place[1], points[i, 2] - place[2]
+        )
+        gap = distance(kind, size, x, y, z)
+        residual = gap / sigma
+        weight = 1.0 / (1.0 + residual * residual)
+        cost += np.log1p(residual * residual)
+        nx, ny, nz = normal(kind, size, x, y, z)
+        _add(
+            matrix, vector, row, place, turn, nx, ny, nz, x, y, z, gap, scale, 1.0 / sigma,
+            residual, weight,
+        )  # fmt: skip
+    return cost
+
+
+@njit
 def normal_equations(
     kind: int, half: Array, place: Array, turn: Array, scale: float,
     eye: Array, lines: Array, cover: Array, points: Array, width_px: float, footprint: float,
@@ -115,20 +138,7 @@ def normal_equations(
         _add(
             matrix, vector, row, place, turn, nx, ny, nz, x, y, z, gap, scale, slope, residual, 1.0
         )
-    for i in range(len(points)):
-        x, y, z = within(
-            turn, points[i, 0] - place[0], points[i, 1] - place[1], points[i, 2] - place[2]
-        )
-        gap = distance(kind, size, x, y, z)
-        residual = gap / sigma
-        weight = 1.0 / (1.0 + residual * residual)
-        cost += np.log1p(residual * residual)
-        nx, ny, nz = normal(kind, size, x, y, z)
-        _add(
-            matrix, vector, row, place, turn, nx, ny, nz, x, y, z, gap, scale, 1.0 / sigma,
-            residual, weight,
-        )  # fmt: skip
-    return cost
+    return cost + _surface(kind, size, place, turn, scale, points, sigma, matrix, vector, row)
 
 
 @njit
