@@ -73,7 +73,7 @@ def test_bodies_are_found_where_they_are(recorded: Callable[[str], Episode], nam
 def test_without_depth_known_sizes_give_it(recorded: Callable[[str], Episode], name: str) -> None:
     episode = recorded(name)
     share, lateral, along = errors_of(episode, read_back(episode, depth=False))
-    assert share >= 0.95
+    assert share >= 0.9  # half hidden, a cylinder's outline leaves its distance open
     assert np.median(lateral) <= 0.05 and np.median(along) <= 0.5
 
 

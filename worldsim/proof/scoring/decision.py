@@ -21,6 +21,7 @@ QUANTILE = 0.99
 FALSE_ALARMS = 0.01
 FOUND = 0.9
 RESAMPLES = 1000
+_LONG_TAIL = 2.0
 _LEAST = 1e-9  # an alarm that no clean clip gives has a limit all the same
 
 
@@ -28,9 +29,10 @@ _LEAST = 1e-9  # an alarm that no clean clip gives has a limit all the same
 class Limits:
     """What each alarm reaches in clean clips of a scenario: its quantile QUANTILE over `clips`.
 
-    `joint` is that quantile of a clip's largest alarm over its limit, where the limit was drawn
-    from the other half of the clips: with so many alarms one or the other is above its own more
-    often than each.
+    Where the halves of the clips differ in that more than twofold, the limit is so many times
+    higher: a few clips do not tell how far a long tail goes. `joint` is that quantile of a clip's largest
+    alarm over its limit, where the limit was drawn from the other half: with so many alarms one
+    or the other is above its own more often than each.
     """
 
     limits: dict[str, float]
@@ -43,14 +45,15 @@ class Limits:
         if not clips:
             raise InputError("limits need the alarms of clean clips")
         halves = (clips[::2], clips[1::2])
+        tails = _tails(_limits(halves[0]), _limits(halves[1]))
         crossed = [
             made.largest(alarms)
             for drawn, others in (halves, halves[::-1])
-            for made in [cls(_scaled(_limits(drawn)), 1.0, 0)]
+            for made in [cls(_scaled(_times(_limits(drawn), tails)), 1.0, 0)]
             for alarms in others
         ]
         joint = max(1.0, _upper([ratio for ratio in crossed if np.isfinite(ratio)]))
-        return cls(_limits(clips), joint, len(clips))
+        return cls(_times(_limits(clips), tails), joint, len(clips))
 
     def largest(self, alarms: Alarms) -> float:
         """The largest alarm over its limit and what all reach together; alarms without one: 0."""
@@ -98,6 +101,20 @@ def read_limits(path: Path = STORED) -> dict[str, Limits]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} holds no limits ({error})") from error
+
+
+def _tails(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """By what factor the halves' limits differ, where it is more than _LONG_TAIL."""
+    ratios = {
+        name: max(one[name], other[name]) / min(one[name], other[name])
+        for name in one.keys() & other.keys()
+        if min(one[name], other[name]) > _LEAST and np.isfinite(max(one[name], other[name]))
+    }
+    return {name: ratio for name, ratio in ratios.items() if ratio > _LONG_TAIL}
+
+
+def _times(limits: Mapping[str, float], factors: Mapping[str, float]) -> dict[str, float]:
+    return {name: limit * factors.get(name, 1.0) for name, limit in limits.items()}
 
 
 def _scaled(limits: Mapping[str, float]) -> dict[str, float]:
