@@ -36,6 +36,7 @@ class Stage:
         self._position_m = np.array([body.position_m for body in scene.bodies])
         self._orientation_xyzw = np.array([body.orientation_xyzw for body in scene.bodies])
         self._moves = np.array([body.moves for body in scene.bodies])
+        self._loose = np.array([body.role != "static" for body in scene.bodies])
 
     def look_from(self, camera: Camera) -> None:
         """Take the view of a camera that moves with a body of the scene."""
@@ -46,7 +47,7 @@ class Stage:
     def draw(self, position_m: Float, orientation_xyzw: Float) -> Images:
         """RGB, depth and body index + 1 with bodies (N,) there; NaN: not there at all."""
         place, turn = self._position_m.copy(), self._orientation_xyzw.copy()
-        put = self._moves & ~np.isnan(position_m).any(1)
+        put = self._loose & ~np.isnan(position_m).any(1)
         put[self._eyes] = False
         gone = self._moves & ~put
         gone[self._eyes] = False

@@ -30,9 +30,9 @@ class Limits:
     """What each alarm reaches in clean clips of a scenario: its quantile QUANTILE over `clips`.
 
     Where the halves of the clips differ in that more than twofold, the limit is so many times
-    higher: a few clips do not tell how far a long tail goes. `joint` is that quantile of a clip's largest
-    alarm over its limit, where the limit was drawn from the other half: with so many alarms one
-    or the other is above its own more often than each.
+    higher: a few clips do not tell how far a long tail goes. `joint` is that quantile of a clip's
+    largest alarm over its limit, where the limit was drawn from the other half: with so many
+    alarms one or the other is above its own more often than each.
     """
 
     limits: dict[str, float]
