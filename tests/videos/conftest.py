@@ -18,5 +18,6 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Three episodes of Push, 10 steps, 64 px."""
     pytest.importorskip("pybullet")
     folder = tmp_path_factory.mktemp("recorded") / "push"
-    simulate(Collector(seed=3, steps=STEPS), folder, 3, workers=1)
+    collector = Collector(seed=3, steps=STEPS)
+    simulate(collector, collector.meta, 3, folder)
     return Dataset(Path(folder))
