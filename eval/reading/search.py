@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,7 @@ LOOSE = 0.5
 CANDIDATES = 2
 THIN_PX = 2.6
 GOOD_COST = 0.6
+DOUBTFUL_COST, CLEARLY = 0.4, 0.75
 _GOOD_GAP = 0.06  # of the surface's points, in reaches of the body
 _PULL = 0.3
 
@@ -82,12 +85,33 @@ class Search:
         window = frame.view.clipped(
             columns[0] - m, rows[0] - m, columns[-1] + 1 + m, rows[-1] + 1 + m
         )
+        pose, whole = self._fitted(index, blob, mine, window, frame, memory)
+        if frame.has_depth and pose.cost > DOUBTFUL_COST:
+            freed = self._without_neighbours(index, blob, frame)
+            other, all_of_it = self._fitted(index, blob, mine, window, freed, memory)
+            if other.cost < CLEARLY * pose.cost:
+                pose, whole = other, all_of_it
+        return pose if self._shows(index, pose, whole, frame) else None
+
+    def _fitted(
+        self, index: int, blob: Bool, mine: Bool, window: Window, frame: Frame, memory: Memory
+    ) -> tuple[Pose, Bool]:
+        """The pose of the body that a blob shows, and all the pixels that show it."""
         pose = self._coarse(index, blob, window, frame, memory)
         # A body cut in two by one in front of it: all its pixels within the outline are it.
         around = frame.view.window(pose.position_m, self.solids.reach_m[index], MARGIN_PX)
         whole = blob | (mine & self.solids.outline(index, pose, around, frame.view, 1.0))
-        pose = self._fine(index, blob, whole, pose, frame, memory)
-        return pose if self._shows(index, pose, whole, frame) else None
+        return self._fine(index, blob, whole, pose, frame, memory), whole
+
+    def _without_neighbours(self, index: int, blob: Bool, frame: Frame) -> Frame:
+        """The frame with other bodies' pixels saying nothing, but for those well behind a blob.
+
+        A body that lies along the view may be hidden by one that is no nearer than its middle.
+        """
+        seen_m = frame.depth_m[blob]
+        far_m = seen_m.max(initial=0.0) + 0.3 * float(self.solids.half_m[index].min())
+        others = (frame.label >= 0) & (frame.label != index) & (frame.depth_m < far_m)
+        return replace(frame, hides_m=np.where(others, 0.0, frame.hides_m))
 
     def _coarse(self, index: int, blob: Bool, window: Window, frame: Frame, memory: Memory) -> Pose:
         """About the pose of the body that a blob shows."""

@@ -21,6 +21,9 @@ _ALIKE = 0.3  # greatest distance of two colours, as a share of the brighter one
 _DARK = 20.0  # and this much more, of 0-441: the noise of dark pixels
 _DEEP = 0.35  # greatest error of depth, in lengths of a part's shortest edge
 _DEEPEST_M = (0.008, 0.03)
+_SMOOTH_PX = 0.8
+_LEAST_CONTRAST = 3.0 * 40.0**2  # three pixels of 40 levels
+_LEAST_LIKE = 0.6  # share of the part's contrast that may be something else
 
 
 def alike(one: NDArray[np.uint8], other: Float) -> Bool:
@@ -43,6 +46,23 @@ def shown(same_colour: Bool, body: Body, behind_m: Float | None) -> tuple[bool, 
         hidden = int(np.count_nonzero(behind_m < -limit_m))
     count = int(np.count_nonzero(agree))
     return count >= max(SHOWN_SHARE * (whole - hidden), 0.1 * whole, FEWEST_PX), agree
+
+
+def blended(seen: Float, drawn: Float, without: Float) -> bool:
+    """Whether an image (H, W, C) is nearer to that with a part than to that without it.
+
+    For parts about a pixel wide, whose pixels all mix with what is beside them. Each image is
+    smoothed first, so that blur and noise of the seen one count little. What is seen is the part's
+    contrast times a factor, and something else; of the part as drawn that is 1 and nothing.
+    """
+    smooth = [cv2.GaussianBlur(image, (0, 0), _SMOOTH_PX) for image in (seen, drawn, without)]
+    part, found = smooth[1] - smooth[2], smooth[0] - smooth[2]
+    power = float((part * part).sum())
+    if power < _LEAST_CONTRAST:
+        return False
+    factor = float((found * part).sum()) / power
+    rest = found - part
+    return factor >= SHOWN_SHARE and float((rest * rest).sum()) <= _LEAST_LIKE * power
 
 
 def area_px(body: Body, position_m: Float, turn: Float, view: View) -> float:

@@ -15,7 +15,7 @@ from .search import FOUND_SHARE, SMALLEST_PX
 from .sight import Frame, Pose, Sight
 from .solids import Solids
 from .stage import Stage
-from .verdict import alike, area_px, shown
+from .verdict import alike, area_px, blended, shown
 from .view import View
 
 Float = NDArray[np.float64]
@@ -53,11 +53,12 @@ class Verifier:
         """Enter what the frame shows of poses: those found freely, and those of a joint's parts."""
         free, linked = poses
         place, quaternion, (rgb, depth, ids) = self.drawn({**free, **linked}, frame.view)
-        self._claim_linked(frame, linked, rgb, depth, ids)
+        faint = self._claim_linked(frame, poses, rgb, depth, ids)
         lost = [index for index in wanted if index not in free and index not in linked]
         for index, pose in {**free, **linked}.items():
             mine, drawn = frame.label == index, ids == index + 1
-            self._compare(index, pose, mine, drawn, frame, sight)
+            if index not in faint:
+                self._compare(index, pose, mine, drawn, frame, sight)
             if index not in linked and not sight.overlap[index] >= LEAST_OVERLAP:
                 sight.forget(index)
                 lost.append(index)
@@ -80,14 +81,17 @@ class Verifier:
     def _claim_linked(
         self,
         frame: Frame,
-        linked: dict[int, Pose],
+        poses: tuple[dict[int, Pose], dict[int, Pose]],
         rgb: NDArray[np.uint8],
         depth: NDArray[np.float32],
         ids: NDArray[np.uint8],
-    ) -> None:
-        """Give parts of the joint the pixels that show them, and drop those that none show."""
-        if not linked:
-            return
+    ) -> set[int]:
+        """Give parts of the joint the pixels that show them, and drop those that none show.
+
+        Returns the parts that are there but have no pixel of their own.
+        """
+        free, linked = poses
+        faint = set()
         for index in list(linked):
             drawn = np.nonzero(ids == index + 1)
             same = alike(frame.rgb[drawn], rgb[drawn] * self.gain[index])
@@ -95,8 +99,36 @@ class Verifier:
             found, agree = shown(same, self.scene.bodies[index], behind_m)
             if found:
                 frame.label[drawn[0][agree], drawn[1][agree]] = index
+            elif self._blends(index, frame, {**free, **linked}, (rgb, ids)):
+                faint.add(index)
             else:
                 del linked[index]
+        return faint
+
+    def _blends(
+        self,
+        index: int,
+        frame: Frame,
+        poses: dict[int, Pose],
+        drawn: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    ) -> bool:
+        """Whether the frame is nearer to what is drawn with a part than to that without it."""
+        rgb, ids = drawn
+        rows, columns = np.nonzero(ids == index + 1)
+        if not len(rows):
+            return False
+        others = {other: pose for other, pose in poses.items() if other != index}
+        bare_rgb, _, bare_ids = self.drawn(others, frame.view)[2]
+        window = (
+            slice(max(rows.min() - MARGIN_PX, 0), rows.max() + MARGIN_PX + 1),
+            slice(max(columns.min() - MARGIN_PX, 0), columns.max() + MARGIN_PX + 1),
+        )
+        # Index -1, where nothing is, is the sky's factor.
+        with_part, without = (
+            shot[window] * self.gain[labels[window].astype(int) - 1]
+            for shot, labels in ((rgb, ids), (bare_rgb, bare_ids))
+        )
+        return blended(frame.rgb[window].astype(np.float64), with_part, without)
 
     def _compare(
         self, index: int, pose: Pose, mine: Bool, drawn: Bool, frame: Frame, sight: Sight
