@@ -7,7 +7,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.sim.scene import Scene
+from worldsim.sim.scene import Body, Scene
 
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
@@ -159,8 +159,12 @@ class Detector:
 
 
 def _raised(scene: Scene, index: int) -> bool:
-    """Whether a static body may stand in front of one that moves: all but the ground."""
+    """Whether a static body may stand in front of one that moves: all but what lies lowest."""
+    static = [body for body in scene.bodies if body.role == "static"]
+    ground_m = min((_top_m(body) for body in static), default=0.0)
     body = scene.bodies[index]
-    floor_m = min(b.position_m[2] - 0.5 * b.height_m for b in scene.bodies if b.moves)
-    top_m = body.position_m[2] + 0.5 * body.height_m
-    return body.role == "static" and top_m > floor_m + 0.005
+    return body.role == "static" and _top_m(body) > ground_m + 0.005
+
+
+def _top_m(body: Body) -> float:
+    return body.position_m[2] + 0.5 * body.height_m
