@@ -21,9 +21,9 @@ from worldsim.proof.scoring.pixels import pixel_auc
 class Result:
     """One kind: how well its clips are told from clean ones, and by what.
 
-    `found` is the share above the line of 1 % false alarms, by magnitude in `shares`; `smallest`
-    the least magnitude of which 90 % are found. `pixel_auc` is that of raw pixels. `loudest`
-    counts the alarms that were loudest in found clips.
+    `found` is the share above the line of 1 % false alarms. Both by magnitude: `aucs`, `shares`;
+    `smallest` is the least magnitude of which 90 % are found. `pixel_auc` is that of raw pixels.
+    `loudest` counts the alarms that were loudest in found clips.
     """
 
     kind: str
@@ -33,6 +33,7 @@ class Result:
     auc: float
     interval: tuple[float, float]
     found: float
+    aucs: dict[str, float]
     shares: dict[str, float]
     smallest: float | None
     pixel_auc: float
@@ -76,6 +77,7 @@ def result_of(kind: str, clips: int, ledger: Ledger, limits: Mapping[str, Limits
         auc=decision.auc(quiet, score),
         interval=decision.auc_interval(quiet, score),
         found=decision.found_share(quiet, score),
+        aucs={f"{m:g}": decision.auc(quiet, s) for m, s in by_size.items()},
         shares={f"{m:g}": decision.found_share(quiet, s) for m, s in by_size.items()},
         smallest=decision.smallest_found(quiet, by_size),
         pixel_auc=pixel_auc(
@@ -88,13 +90,13 @@ def result_of(kind: str, clips: int, ledger: Ledger, limits: Mapping[str, Limits
 def table(results: Sequence[Result]) -> str:
     """One line a kind, faults before controls."""
     head = f"{'kind':14s}{'AUC':>6s} {'95 % interval':>15s} {'found':>6s}  {'smallest':22s}"
-    lines = [f"{head}{'pixels':>6s}  found at each magnitude, and by"]
+    lines = [f"{head}{'pixels':>6s}  AUC/found at each magnitude, and by"]
     for r in sorted(results, key=lambda result: result.control):
         low, high = r.interval
         least = "none" if r.smallest is None else f"{r.smallest:g} {r.unit}"
         if r.control:
             least = "(control)"
-        shares = " ".join(f"{m}:{share:.2f}" for m, share in r.shares.items())
+        shares = " ".join(f"{m}:{r.aucs[m]:.2f}/{share:.2f}" for m, share in r.shares.items())
         by = ", ".join(list(r.loudest)[:2])
         lines.append(
             f"{r.kind:14s}{r.auc:6.3f} {f'{low:.3f} to {high:.3f}':>15s} {r.found:6.2f}  "

@@ -12,10 +12,11 @@ __all__ = ["FAULTS", "Cue", "Fault", "Sight", "find_fault", "planted", "shows"]
 Five = tuple[float, float, float, float, float]
 
 _FRAMES: Five = (1.0, 2.0, 4.0, 8.0, 24.0)
-_SHARES: Five = (0.1, 0.2, 0.4, 0.7, 1.0)
+_LATE: Five = (2.0, 4.0, 6.0, 8.0, 24.0)
+_SHARES: Five = (0.2, 0.4, 0.6, 0.8, 1.0)
 _FACTORS: Five = (1.25, 1.5, 2.0, 4.0, 8.0)
 _JUMPS: Five = (0.15, 0.3, 0.6, 1.2, 2.4)
-_LIFTS: Five = (0.1, 0.25, 0.5, 1.0, 2.0)
+_LIFTS: Five = (0.25, 0.5, 1.0, 1.5, 2.0)
 _FLAT = ("drop", "collide", "topple", "occlude", "push", "orbit")
 _LYING = (*_FLAT, "swing", "arm")
 _ALL = (*_FLAT, "swing", "throw", "ramp")
@@ -63,7 +64,7 @@ _KINDS = (
         "vanish-hidden",
         "a body comes out from behind the screen too late",
         "frames",
-        _FRAMES,
+        _LATE,
         ("occlude",),
         picks.comes_out,
         drawn.vanish,
@@ -120,7 +121,7 @@ _KINDS = (
         "freeze",
         "everything stands still and then goes on",
         "frames",
-        _FRAMES,
+        _LATE,
         _ACTED,
         picks.moving(before=False),
         timing.freeze,

@@ -23,6 +23,27 @@ FOUND = 0.9
 RESAMPLES = 1000
 _LONG_TAIL = 2.0
 _LEAST = 1e-9  # an alarm that no clean clip gives has a limit all the same
+LEAST: Mapping[str, float] = {
+    "position error": 0.05,  # of what is legal, a quarter of a diameter
+    "in diameters": 0.05,
+    "lateral error": 0.05,
+    "along the view": 0.05,
+    "path ratio": 0.1,  # logarithm
+    "moved at rest": 0.1,  # diameters
+    "bodies found": 0.5,  # body-frames
+    "identity kept": 1.0,
+    "duplicates": 0.5,
+    "re-emerged": 1.0,  # frames
+    "lateness": 1.0,
+    "place": 0.1,  # diameters
+    "size change": 0.02,  # logarithm
+    "shape change": 0.05,  # of the overlap
+    "colour change": 0.05,  # logarithm
+    "still pixels changed": 1e-3,  # of the pixels
+    "depth drift": 2e-3,  # m
+    "new objects": 0.1,  # of a body
+}
+"""What an alarm must exceed at least: so much is no fault, whatever few clean clips have shown."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +67,19 @@ class Limits:
             raise InputError("limits need the alarms of clean clips")
         halves = (clips[::2], clips[1::2])
         tails = _tails(_limits(halves[0]), _limits(halves[1]))
+
+        def of(some: Sequence[Alarms]) -> dict[str, float]:
+            limits = _times(_limits(some), tails)
+            return {name: max(limit, LEAST.get(name, 0.0)) for name, limit in limits.items()}
+
         crossed = [
             made.largest(alarms)
             for drawn, others in (halves, halves[::-1])
-            for made in [cls(_scaled(_times(_limits(drawn), tails)), 1.0, 0)]
+            for made in [cls(_scaled(of(drawn)), 1.0, 0)]
             for alarms in others
         ]
         joint = max(1.0, _upper([ratio for ratio in crossed if np.isfinite(ratio)]))
-        return cls(_times(_limits(clips), tails), joint, len(clips))
+        return cls(of(clips), joint, len(clips))
 
     def largest(self, alarms: Alarms) -> float:
         """The largest alarm over its limit and what all reach together; alarms without one: 0."""
