@@ -1,0 +1,35 @@
+"""What the logged action does to a body: known forces, so that laws can count them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.sim.actuators import Force, Launch
+
+if TYPE_CHECKING:
+    from worldsim.eval.evidence import Evidence
+
+Float = NDArray[np.float64]
+
+
+def action_force_n(evidence: Evidence, body: int) -> Float:
+    """Force (S, 3) in N through a body's centre during each step, zero where the action has none.
+
+    The first action of a launch sets a velocity and is no force; a clip whose start frames are
+    more than one begins after it.
+    """
+    scene, actions = evidence.scene, evidence.reference.actions.astype(np.float64)
+    force = np.zeros((len(actions), 3))
+    actuator = scene.actuator
+    if scene.bodies[body].name != actuator.body:
+        return force
+    if isinstance(actuator, Force):
+        axes = ["xyz".index(axis) for axis in actuator.axes]
+        force[:, axes] = actions * np.array(scene.action_spec.scales)
+    elif isinstance(actuator, Launch):
+        force[:] = actuator.gust_n * actions
+        force[:1] = 0.0
+    return force

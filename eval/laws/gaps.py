@@ -1,0 +1,138 @@
+"""Gaps between bodies at poses that were read: how far apart, or how deep in each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
+from scipy.spatial.transform import Rotation
+
+from worldsim.eval.reading.reading import Reading
+from worldsim.render.surfaces import surface
+from worldsim.sim.scene import Body, Scene
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+_ALONG = np.linspace(-1.0, 1.0, 5)
+_ROUND = np.arange(16) * np.pi / 8.0
+MOST_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Signed distance of two bodies' surfaces by frame; below 0 they are that deep in each other.
+
+    `point_m` is where they are nearest, `normal` points from the second body to the first.
+    """
+
+    gap_m: Float  # (S+1,), NaN where either was not found
+    point_m: Float  # (S+1, 3)
+    normal: Float  # (S+1, 3)
+
+
+def gap(reading: Reading, scene: Scene, first: int, second: int) -> Gap:
+    """The gap between two bodies of the scene, by index, at the poses of a reading."""
+    places = [_pose(reading, scene, index) for index in (first, second)]
+    depths = [
+        _deepest(scene.bodies[a], places[i], scene.bodies[b], places[1 - i])
+        for i, (a, b) in enumerate(((first, second), (second, first)))
+    ]
+    (gap_a, point_a, normal_a), (gap_b, point_b, normal_b) = depths
+    nearer = gap_a <= gap_b
+    return Gap(
+        np.where(nearer, gap_a, gap_b),
+        np.where(nearer[:, None], point_a, point_b),
+        np.where(nearer[:, None], normal_a, -normal_b),
+    )
+
+
+def _pose(reading: Reading, scene: Scene, index: int) -> tuple[Float, Float]:
+    """Places (S+1, 3) and turns (S+1, 3, 3); a body whose turn does not show is as it started."""
+    place = reading.position_m[:, index]
+    quaternion = reading.orientation_xyzw[:, index].copy()
+    unknown = np.isnan(quaternion).any(1)
+    quaternion[unknown] = scene.bodies[index].orientation_xyzw
+    return place, Rotation.from_quat(quaternion).as_matrix()
+
+
+def _deepest(
+    probe: Body, at: tuple[Float, Float], solid: Body, there: tuple[Float, Float]
+) -> tuple[Float, Float, Float]:
+    """Of the points on `probe` the one deepest in `solid`: gap (S+1,), point, outward normal."""
+    points, radius_m = _points(probe)
+    world = at[0][:, None] + np.einsum("tij,kj->tki", at[1], points)
+    local = np.einsum("tji,tkj->tki", there[1], world - there[0][:, None])
+    distance_m, normal = _distance(solid, local)
+    known = np.logical_not(np.isnan(distance_m).any(axis=1))
+    worst = np.where(known[:, None], distance_m, 0.0).argmin(1)
+    rows = np.arange(len(world))
+    outward = np.einsum("tij,tj->ti", there[1], normal[rows, worst])
+    gap_m = np.where(known, distance_m[rows, worst] - radius_m, np.nan)
+    return gap_m, world[rows, worst] - radius_m * outward, outward
+
+
+@lru_cache(maxsize=256)
+def _points(body: Body) -> tuple[Float, float]:
+    """Points (K, 3) on a body's surface, or a ball's middle; and the radius to add to them."""
+    if body.shape == "sphere":
+        return np.zeros((1, 3)), body.size_m[0]
+    if body.shape == "box":
+        grid = np.array([p for p in product(_ALONG, repeat=3) if max(map(abs, p)) == 1.0])
+        return grid * np.array(body.size_m) / 2.0, 0.0
+    if body.shape == "cylinder":
+        radius_m, height_m = body.size_m
+        rings = [
+            (r * radius_m * np.cos(a), r * radius_m * np.sin(a), z * height_m / 2.0)
+            for z in _ALONG
+            for r in ((1.0,) if abs(z) < 1.0 else (0.5, 1.0))
+            for a in _ROUND
+        ]
+        return np.array([*rings, (0.0, 0.0, height_m / 2.0), (0.0, 0.0, -height_m / 2.0)]), 0.0
+    vertices, _, _ = surface(body, fine=False)
+    corners = vertices[ConvexHull(vertices).vertices]
+    return corners[:: max(len(corners) // MOST_POINTS, 1)], 0.0
+
+
+def _distance(body: Body, local: Float) -> tuple[Float, Float]:
+    """Signed distances (...) of points (..., 3) in a body's axes, and the outward normals there.
+
+    A mesh counts as its convex hull, and beside an edge of it as the nearer plane.
+    """
+    if body.shape == "sphere":
+        length = np.linalg.norm(local, axis=-1)
+        return length - body.size_m[0], local / np.maximum(length, 1e-12)[..., None]
+    if body.shape == "mesh":
+        planes = _planes(body)
+        away = local @ planes[:, :3].T + planes[:, 3]
+        nearest = away.argmax(-1)
+        return np.take_along_axis(away, nearest[..., None], -1)[..., 0], planes[nearest, :3]
+    if body.shape == "box":
+        over = np.abs(local) - np.array(body.size_m) / 2.0
+        axes = np.sign(local)[..., None] * np.eye(3)
+    else:
+        radius_m, height_m = body.size_m
+        radial = np.linalg.norm(local[..., :2], axis=-1)
+        over = np.stack([radial - radius_m, np.abs(local[..., 2]) - height_m / 2.0], -1)
+        axes = np.zeros((*over.shape, 3))
+        axes[..., 0, :2] = local[..., :2] / np.maximum(radial, 1e-12)[..., None]
+        axes[..., 1, 2] = np.sign(local[..., 2])
+    out = np.maximum(over, 0.0)
+    outside = np.linalg.norm(out, axis=-1)
+    inside = over.max(-1)
+    face = np.take_along_axis(axes, over.argmax(-1)[..., None, None], -2)[..., 0, :]
+    slant = (out[..., None] * axes).sum(-2) / np.maximum(outside, 1e-12)[..., None]
+    beyond = (inside > 0.0)[..., None]
+    return np.where(inside > 0.0, outside, inside), np.where(beyond, slant, face)
+
+
+@lru_cache(maxsize=64)
+def _planes(body: Body) -> Float:
+    """Planes (K, 4) of a mesh's convex hull: n . x + d <= 0 inside."""
+    vertices, _, _ = surface(body, fine=False)
+    planes: Float = np.unique(np.round(ConvexHull(vertices).equations, 9), axis=0)
+    return planes
