@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from worldsim.eval.checks.horizon import failures, first
 from worldsim.eval.checks.measure import Measure
 from worldsim.eval.checks.motion import MOVED_M, passes, path_ratios
 from worldsim.eval.checks.permanence import all_found
-from worldsim.eval.checks.registry import measure_by_check
 from worldsim.eval.reference.pixels import one_step_errors, psnr_db
 
 from .evidence import Evidence
@@ -25,6 +24,8 @@ Clip = NDArray[np.uint8] | Float
 Shown = Sequence[tuple[Evidence, int]]
 """Clips that show a body, and its place among the moving bodies of each."""
 
+MeasuredClip = Mapping[str, Sequence[Measure]]
+
 COUNTED = ("share", "bodies")
 """Units of which reports show the mean over episodes; of the others the median."""
 
@@ -33,10 +34,13 @@ def score_row(
     name: str,
     entries: Sequence[Evidence],
     horizons: Sequence[int],
-    checks: Sequence[str],
+    measured: Sequence[MeasuredClip],
     floor: Row | None = None,
 ) -> Row:
-    """Score a row; `floor`, where given, is noted beside every number."""
+    """Score a row; `measured` holds each clip's measures by check.
+
+    `floor`, where given, is noted beside every number.
+    """
     steps = max(entry.steps for entry in entries)
     bodies: dict[str, BodyScores] = {}
     for body in dict.fromkeys(body for entry in entries for body in entry.truth.bodies):
@@ -51,7 +55,7 @@ def score_row(
             summary("frames with every body found", "share", np.nanmean(found, axis=1), np.mean),
             per_step=per_step(found, np.mean),
         ),
-        checks=_checks(entries, checks, steps),
+        checks=_checks(entries, measured, steps),
     )
     if all(entry.pictured and not entry.unreadable for entry in entries):
         pixels = pixel_row(
@@ -86,16 +90,15 @@ def padded(rows: Sequence[Float], steps: int) -> Float:
 
 
 def _checks(
-    entries: Sequence[Evidence], checks: Sequence[str], steps: int
+    entries: Sequence[Evidence], clips: Sequence[MeasuredClip], steps: int
 ) -> dict[str, dict[str, Score]]:
     """Scores of every quantity of every check over the clips of a row."""
-    clips = [measure_by_check(entry, checks) for entry in entries]
     return {
         check: {
             quantity[0].name: _quantity(check, quantity, entries, steps)
             for quantity in zip(*(clip[check] for clip in clips), strict=True)
         }
-        for check in checks
+        for check in clips[0]
     }
 
 

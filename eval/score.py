@@ -10,8 +10,9 @@ from pathlib import Path
 from worldsim.errors import InputError
 from worldsim.eval.page.table import table
 from worldsim.eval.page.values import built, plain
+from worldsim.eval.verdicts.rulings import Ruling
 
-SCHEMA = 2
+SCHEMA = 3
 Interval = tuple[float, float]
 
 
@@ -129,6 +130,7 @@ class Report:
     checks: tuple[str, ...]  # those that were made
     unreadable: tuple[Unreadable, ...]
     limits: tuple[Outcome, ...]
+    rulings: dict[str, tuple[Ruling, ...]]  # of the model and the floor, by law and split
 
     def table(self) -> str:
         """The report as aligned text: positions by body and horizon, then every check."""

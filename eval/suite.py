@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import judged
-from worldsim.eval.checks.registry import chosen
+from worldsim.eval.checks.registry import chosen, measure_by_check
 from worldsim.eval.reading.episodes import Reader, read_episode
+from worldsim.eval.verdicts.lines import read_limits
+from worldsim.eval.verdicts.rulings import rulings
 
 from .baselines import Library, constant_velocity
 from .case import Case
@@ -30,6 +32,8 @@ HORIZONS = (1, 8, 16, 32, 48, 64)
 SECOND_RUN = "second simulator run"
 """The simulator again, from starts that differ by the reading's error."""
 OWN_ROWS = ("floor", "mean frame")
+RULED = ("model", "floor")
+"""Rows of which a report says what law they keep."""
 
 
 def evaluate(
@@ -72,8 +76,14 @@ def evaluate(
     library = training if isinstance(training, Library | None) else Library.of(training)
     entries = _rows(cases, episodes, library, shuffled, baselines or {})
     floor_entries = [case.floor_evidence() for case in cases]
-    floor = score_row("floor", floor_entries, horizons, names)
-    rows = {name: score_row(name, row, horizons, names, floor) for name, row in entries.items()}
+    clips = {
+        name: [measure_by_check(entry, names) for entry in row]
+        for name, row in {"floor": floor_entries, **entries}.items()
+    }
+    floor = score_row("floor", floor_entries, horizons, clips["floor"])
+    rows = {
+        name: score_row(name, row, horizons, clips[name], floor) for name, row in entries.items()
+    }
     rows = {"model": rows.pop("model"), "floor": floor, **rows}
     if library is not None:
         means = [library.repeated(case) for case in cases]
@@ -95,6 +105,17 @@ def evaluate(
         checks=names,
         unreadable=tuple(_unreadable(entries)),
         limits=check_limits(rows, diameter_m, len(cases)),
+        rulings={
+            name: rulings(
+                [
+                    (case.reference.scene.split, of)
+                    for case, of in zip(cases, clips[name], strict=True)
+                ],
+                read_limits().get(scene.scenario),
+                names,
+            )
+            for name in RULED
+        },
     )
 
 

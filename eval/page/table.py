@@ -9,17 +9,41 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from worldsim.eval.score import Report, Row, Score
+    from worldsim.eval.verdicts.rulings import Ruling
 
 NAME_WIDTH, CELL_WIDTH = 28, 12
 
 
 def table(report: Report) -> str:
     """Lines of at most 100 characters."""
-    parts = [_positions(report), _whole(report)]
+    parts = [_rulings(report), _positions(report), _whole(report)]
     parts += [_check(report, name) for name in report.checks if name in report.rows["model"].checks]
     if report.unreadable:
         parts.append(_unreadable(report))
     return "\n".join(parts)
+
+
+def _rulings(report: Report) -> str:
+    """One line a law and split: held, broken or undecided, and by how many clips."""
+    lines = [
+        _line("law", 18, ["split", "verdict"], 14)
+        + _line("", 0, ["over line", "floor"], 11)
+        + "  loudest"
+    ]
+    floor = {(r.law, r.split): r for r in report.rulings["floor"]}
+    for ruling in report.rulings["model"]:
+        of_floor = floor[ruling.law, ruling.split]
+        lines.append(
+            _line(f"  {ruling.law}", 18, [ruling.split, ruling.verdict], 14)
+            + _line("", 0, [over(ruling), over(of_floor)], 11)
+            + f"  {ruling.loudest or ruling.why}"
+        )
+    return "\n".join([*lines, ""])
+
+
+def over(ruling: Ruling) -> str:
+    """How many of the clips measured lie above the line."""
+    return f"{ruling.over} of {ruling.clips}" if ruling.clips else "-"
 
 
 def _positions(report: Report) -> str:

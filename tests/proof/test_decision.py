@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from worldsim.errors import InputError
+from worldsim.eval.verdicts.lines import Limits, read_limits, write_limits
 from worldsim.proof.clips.truths import SCENARIOS
 from worldsim.proof.scoring import decision
-from worldsim.proof.scoring.decision import Limits, read_limits, write_limits
 from worldsim.proof.scoring.pixels import pixel_auc
 
 INF, NAN = float("inf"), float("nan")

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from worldsim.errors import InputError
+from worldsim.eval.verdicts.lines import Limits
 from worldsim.proof import selftest as module
 from worldsim.proof.clips.truths import SCENARIOS
 from worldsim.proof.exam import Job, Outcome
 from worldsim.proof.ledger import LINES, Ledger, fingerprint
-from worldsim.proof.scoring.decision import Limits
 from worldsim.proof.selftest import KINDS, selftest
 from worldsim.proof.tables import result_of, stressed
 

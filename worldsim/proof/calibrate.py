@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from worldsim.proof.scoring.decision import STORED
+from worldsim.eval.verdicts.lines import STORED
 from worldsim.proof.selftest import CALIBRATION_CLIPS, calibrate
 
 

@@ -17,7 +17,7 @@ from worldsim.ceiling import Resimulation
 from worldsim.episode import Episode
 from worldsim.eval.case import Case
 from worldsim.eval.checks.measure import Measure
-from worldsim.eval.checks.registry import measure
+from worldsim.eval.checks.registry import measure, measure_by_check
 from worldsim.eval.evidence import Evidence
 from worldsim.eval.reference import physics_iq, pisa
 from worldsim.proof import controls, plan, stress
@@ -102,6 +102,12 @@ def evidence_of(generated: Episode, reference: Episode) -> Evidence:
     if same and np.array_equal(generated.depth_m, reference.depth_m):
         return replace(case.floor_evidence(), generated=blind)  # equal images read equal
     return case.evidence(blind)
+
+
+def quantities(made: Made) -> dict[str, tuple[str, ...]]:
+    """What each check measures, by its name."""
+    found = measure_by_check(evidence_of(made.clip, made.truth))
+    return {check: tuple(measure.name for measure in of) for check, of in found.items()}
 
 
 def published(made: stress.Sample) -> dict[str, float]:

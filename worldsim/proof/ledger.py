@@ -15,7 +15,7 @@ from worldsim.proof.exam import Job, Outcome
 
 META, LINES = "selftest.json", "clips.jsonl"
 _DECIDING = ("sim", "render", "agents", "eval", "proof")
-_LATER = ("page", "scoring/decision.py", "ledger.py", "selftest.py", "calibrate.py", "tables.py")
+_LATER = ("page", "verdicts", "scoring", "ledger.py", "selftest.py", "calibrate.py", "tables.py")
 
 
 class Ledger:

@@ -15,15 +15,15 @@ from tqdm import tqdm
 from worldsim.data import workers as processes
 from worldsim.data.atomic import locked, write_whole
 from worldsim.errors import unknown
+from worldsim.eval.verdicts.lines import Limits, read_limits, write_limits
 from worldsim.proof import stress, tables
 from worldsim.proof.clips.sheet import sheet
 from worldsim.proof.clips.truths import Truths
 from worldsim.proof.controls import CONTROLS
-from worldsim.proof.exam import CALIBRATION, Job, examine, make
+from worldsim.proof.exam import CALIBRATION, Job, examine, make, quantities
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import Ledger
 from worldsim.proof.plan import CLEAN, FAULTY
-from worldsim.proof.scoring.decision import Limits, read_limits, write_limits
 from worldsim.proof.tables import Result, Stressed
 
 CLIPS = 200
@@ -84,10 +84,11 @@ def calibrate(
     with locked(out, "testing into"), Ledger(out, seed) as ledger:
         _run(ledger, jobs, Truths(seed), workers)
         kept = [o for o in ledger.of(CALIBRATION, CALIBRATION) if o.job.clip < clips]
+    checks = quantities(make(Truths(seed), jobs[0]))
     alarms: dict[str, list[dict[str, float]]] = {}
     for outcome in kept:
         alarms.setdefault(outcome.scenario, []).append(outcome.alarms)
-    limits = {scenario: Limits.of(rows) for scenario, rows in alarms.items()}
+    limits = {scenario: Limits.of(rows, checks) for scenario, rows in alarms.items()}
     write_limits(to, limits, command)
     return limits
 

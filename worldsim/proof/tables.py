@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from worldsim.eval.verdicts.lines import Limits
 from worldsim.proof import stress
 from worldsim.proof.controls import CONTROLS
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import Ledger
 from worldsim.proof.plan import CLEAN, FAULTY
 from worldsim.proof.scoring import decision
-from worldsim.proof.scoring.decision import Limits
 from worldsim.proof.scoring.pixels import pixel_auc
 
 
