@@ -69,7 +69,10 @@ def _measure(
     alarm = 0.0
     for body in np.flatnonzero(expected.any(0)):
         lasting = running_median(np.where(measured[:, body], change[1:, body], np.nan))
-        alarm = max(alarm, float(np.abs(lasting).max()) if len(lasting) else INF)
+        if len(lasting):
+            alarm = max(alarm, float(np.abs(lasting).max()))
+        elif not (expected[:, body] & evidence.found[1:, body]).any():
+            alarm = INF  # a body found, all of whose pixels mix with others, cannot be measured
     share = float(measured.sum() / expected.sum())
     return Measure(name, float(np.median(shown)), unit, alarm, share)
 

@@ -66,7 +66,7 @@ def _excess(evidence: Evidence) -> Float:
         seen = evidence.truth.visible[1:, index].any()
         if seen and np.isnan(path_ratio(made, true, width_m)):
             deadband_m = DEADBAND_DIAMETERS * width_m
-            more_m = path_length_m(made, deadband_m) - path_length_m(true, deadband_m)
+            more_m = path_length_m(_steady(made), deadband_m) - path_length_m(true, deadband_m)
             found = not np.isnan(made[1:]).all()
             excess[index] = max(0.0, more_m / width_m) if found else INF
     return excess
@@ -78,6 +78,15 @@ def _visible_paths(evidence: Evidence) -> tuple[list[Float], list[Float]]:
     made = np.where(visible, evidence.places_m, np.nan)
     true = np.where(visible, evidence.truth.position_m, np.nan)
     return list(made.swapaxes(0, 1)), list(true.swapaxes(0, 1))
+
+
+def _steady(path: Float) -> Float:
+    """A path (S+1, 3) without its odd single frames: medians of three that were found."""
+    kept = path[~np.isnan(path).any(1)]
+    if len(kept) < 3:
+        return kept
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(kept, 3, axis=0), axis=-1)
+    return np.concatenate([kept[:1], middle, kept[-1:]])
 
 
 def _widths(evidence: Evidence) -> Float:

@@ -24,6 +24,8 @@ Bool = NDArray[np.bool_]
 
 FRONT_SHARE = 0.3
 """Least share of a blob's pixels that must stand out from what rests behind them, by depth."""
+MIXED_PX = 4.0
+"""Width of a body of which blur mixes every pixel with what is beside or behind it."""
 AGREES = 0.05
 """A part read freely, no further than that from its joint's, in diameters, is where that has it."""
 
@@ -82,20 +84,24 @@ class Detector:
                 if again is not None:
                     poses[index] = again
         for index, pose in poses.items():
-            if index in linked and not self._agree(index, pose, linked[index]):
+            thin = self.search.thin(index, view, memory, MIXED_PX)
+            if index in linked and not self._agree(index, pose, linked[index], thin):
                 del linked[index]
         sight = Sight.blank(self.scene, self.wanted, view, self._at_rest(view)[1])
         wanted = [*self.wanted, *(() if self.parts is None else self.parts.bodies)]
         self.verifier.fill(sight, frame, (poses, linked), list(dict.fromkeys(wanted)), memory)
         return sight
 
-    def _agree(self, index: int, free: Pose, linked: Pose) -> bool:
-        """Whether a pose read freely is that of the joint; a ball's is taken as it is."""
+    def _agree(self, index: int, free: Pose, linked: Pose, thin: bool) -> bool:
+        """Whether a pose read freely is that of the joint; a ball's is taken as it is.
+
+        A thin part's depth is also that of what is behind it: only its joint tells how far it is.
+        """
         body = self.scene.bodies[index]
         away_m = float(np.linalg.norm(free.position_m - linked.position_m))
         linked.scale = free.scale
         near = away_m < AGREES * body.diameter_m or free.cost > GOOD_COST
-        return body.shape != "sphere" and near
+        return body.shape != "sphere" and (near or thin)
 
     def _linked(self, frame: Frame, memory: Memory) -> dict[int, Pose]:
         """The joint's parts where its numbers have them; their turns are starts for free fits."""

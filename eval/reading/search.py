@@ -60,7 +60,7 @@ class Search:
             if self._shows(index, hint, mine, frame):
                 return None  # then the joint's pose is held against the frame
         part, size = frame.part, frame.size
-        if self._thin(index, frame.view, memory):
+        if self.thin(index, frame.view, memory):
             part, size = components(np.where(mine, frame.label, np.int16(-1)))
         kept = part[mine]
         counts = np.bincount(kept[kept >= 0], minlength=1)
@@ -73,11 +73,14 @@ class Search:
                 return pose
         return None
 
-    def _thin(self, index: int, view: View, memory: Memory) -> bool:
+    def thin(
+        self, index: int, view: View, memory: Memory, width_px: float = THIN_PX
+    ) -> bool:
+        """Whether a body's least width shows in fewer pixels than these, by its last place."""
         half = self.solids.half_m[index]
         width_m = 2.0 * float(half.min())
         depth_m = max(view.depth_of(memory.position_m[index]), 1e-3)
-        return width_m * view.camera.focal_px / depth_m < THIN_PX
+        return width_m * view.camera.focal_px / depth_m < width_px
 
     def _fit(self, index: int, blob: Bool, mine: Bool, frame: Frame, memory: Memory) -> Pose | None:
         rows, columns = np.flatnonzero(blob.any(1)), np.flatnonzero(blob.any(0))
