@@ -35,7 +35,7 @@ LOOSE = 0.5
 CANDIDATES = 2
 THIN_PX = 2.6
 GOOD_COST = 0.6
-DOUBTFUL_COST, CLEARLY = 0.4, 0.75
+DOUBTFUL_COST, HARDLY, CLEARLY = 0.4, 0.8, 0.75
 _GOOD_GAP = 0.06  # of the surface's points, in reaches of the body
 _PULL = 0.3
 
@@ -73,9 +73,7 @@ class Search:
                 return pose
         return None
 
-    def thin(
-        self, index: int, view: View, memory: Memory, width_px: float = THIN_PX
-    ) -> bool:
+    def thin(self, index: int, view: View, memory: Memory, width_px: float = THIN_PX) -> bool:
         """Whether a body's least width shows in fewer pixels than these, by its last place."""
         half = self.solids.half_m[index]
         width_m = 2.0 * float(half.min())
@@ -91,16 +89,32 @@ class Search:
         pose, whole = self._fitted(index, blob, mine, window, frame, memory)
         if frame.has_depth and pose.cost > DOUBTFUL_COST:
             freed = self._without_neighbours(index, blob, frame)
-            other, all_of_it = self._fitted(index, blob, mine, window, freed, memory)
-            if other.cost < CLEARLY * pose.cost:
-                pose, whole = other, all_of_it
+            for place_m in (None, memory.position_m[index] + memory.move_m[index]):
+                if place_m is not None and pose.cost < HARDLY:
+                    break
+                other, all_of_it = self._fitted(index, blob, mine, window, freed, memory, place_m)
+                if other.cost < CLEARLY * pose.cost:
+                    pose, whole = other, all_of_it
         return pose if self._shows(index, pose, whole, frame) else None
 
     def _fitted(
-        self, index: int, blob: Bool, mine: Bool, window: Window, frame: Frame, memory: Memory
+        self,
+        index: int,
+        blob: Bool,
+        mine: Bool,
+        window: Window,
+        frame: Frame,
+        memory: Memory,
+        start_m: Float | None = None,
     ) -> tuple[Pose, Bool]:
-        """The pose of the body that a blob shows, and all the pixels that show it."""
-        pose = self._coarse(index, blob, window, frame, memory)
+        """The pose of the body that a blob shows, and all the pixels that show it.
+
+        It is looked for from nothing, or from a place and the last turn.
+        """
+        if start_m is None:
+            pose = self._coarse(index, blob, window, frame, memory)
+        else:
+            pose = Pose(start_m, memory.turn[index], np.zeros((3, 3)), 1.0, 0.0, 0.0)
         # A body cut in two by one in front of it: all its pixels within the outline are it.
         around = frame.view.window(pose.position_m, self.solids.reach_m[index], MARGIN_PX)
         whole = blob | (mine & self.solids.outline(index, pose, around, frame.view, 1.0))
