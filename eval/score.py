@@ -12,6 +12,8 @@ from worldsim.eval.page.table import table
 from worldsim.eval.page.values import built, plain
 from worldsim.eval.verdicts.rulings import Ruling
 
+from .clips import Clip
+
 SCHEMA = 3
 Interval = tuple[float, float]
 
@@ -129,6 +131,7 @@ class Report:
     floor_verdicts: tuple[Verdict, ...]
     checks: tuple[str, ...]  # those that were made
     unreadable: tuple[Unreadable, ...]
+    clips: tuple[Clip, ...]  # the model's
     limits: tuple[Outcome, ...]
     rulings: dict[str, tuple[Ruling, ...]]  # of the model and the floor, by law and split
 

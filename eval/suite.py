@@ -18,10 +18,11 @@ from worldsim.eval.verdicts.rulings import rulings
 from .baselines import Library, constant_velocity
 from .case import Case
 from .chaos import Rerun
+from .clips import clip_of
 from .evidence import Evidence
 from .limits import check_limits
 from .rows import pixel_row, score_row
-from .score import Report, Unreadable, Verdict
+from .score import Report, Row, Unreadable, Verdict
 from .violations import violations
 
 Float = NDArray[np.float64]
@@ -70,9 +71,7 @@ def evaluate(
     _check_scenes(references)
     cases = [Case.of(episode, start_frames, rerun, reader) for episode in references]
     steps = max(case.steps for case in cases)
-    horizons = tuple(h for h in sorted(set(horizons)) if 1 <= h <= steps)
-    if not horizons:
-        raise InputError(f"no horizon lies within the {steps} steps of the reference")
+    horizons = _horizons(horizons, steps)
     library = training if isinstance(training, Library | None) else Library.of(training)
     entries = _rows(cases, episodes, library, shuffled, baselines or {})
     floor_entries = [case.floor_evidence() for case in cases]
@@ -86,10 +85,9 @@ def evaluate(
     }
     rows = {"model": rows.pop("model"), "floor": floor, **rows}
     if library is not None:
-        means = [library.repeated(case) for case in cases]
-        frames = [case.frames for case in cases]
-        rows["mean frame"] = pixel_row("mean frame", frames, means, horizons)
+        rows["mean frame"] = _mean_frame(library, cases, horizons)
     scene, diameter_m = cases[0].reference.scene, _diameters(cases)
+    lines, splits = read_limits().get(scene.scenario), [e.scene.split for e in references]
     return Report(
         scenario=scene.scenario,
         source=episodes[0].source,
@@ -104,19 +102,30 @@ def evaluate(
         floor_verdicts=_verdicts(floor_entries),
         checks=names,
         unreadable=tuple(_unreadable(entries)),
+        clips=tuple(
+            clip_of(i, *entry, lines)
+            for i, entry in enumerate(
+                zip(entries["model"], floor_entries, clips["model"], strict=True)
+            )
+        ),
         limits=check_limits(rows, diameter_m, len(cases)),
         rulings={
-            name: rulings(
-                [
-                    (case.reference.scene.split, of)
-                    for case, of in zip(cases, clips[name], strict=True)
-                ],
-                read_limits().get(scene.scenario),
-                names,
-            )
+            name: rulings(list(zip(splits, clips[name], strict=True)), lines, names)
             for name in RULED
         },
     )
+
+
+def _mean_frame(library: Library, cases: Sequence[Case], horizons: Sequence[int]) -> Row:
+    means = [library.repeated(case) for case in cases]
+    return pixel_row("mean frame", [case.frames for case in cases], means, horizons)
+
+
+def _horizons(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
+    horizons = tuple(h for h in sorted(set(wanted)) if 1 <= h <= steps)
+    if not horizons:
+        raise InputError(f"no horizon lies within the {steps} steps of the reference")
+    return horizons
 
 
 def _rows(

@@ -26,7 +26,7 @@ from worldsim.eval.score import Report
 from worldsim.sim.scenarios import SCENARIOS, Outcome
 from worldsim.sim.scenarios.push import PUSH
 
-REPORT_FILES = {"report.json", "report.html", "side_by_side.webm", "contact_sheet.png"}
+REPORT_FILES = {"report.json", "report.html", "worst_1.webm", "contact_sheet.png"}
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+import numpy as np
+
+from worldsim.eval.clips import Clip
 from worldsim.eval.score import Report
 
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 14, 38
 LOWEST_M = 5e-4
 """Errors below this are drawn at the bottom edge of the logarithmic scale."""
+FLOOR_QUANTILE = 0.95
+BODY_STYLES = 8
 TICKS_M = {1e-3: "1 mm", 1e-2: "1 cm", 1e-1: "10 cm", 1.0: "1 m", 10.0: "10 m"}
 
 
@@ -40,7 +45,7 @@ def position_chart(report: Report, body: str) -> str:
     highest = min(max(highest, 0.1) * 1.15, 2.0)
     scale = _Scale(report.steps, highest)
     half = 0.5 * report.diameter_m[body]
-    lines = _axes(scale)
+    lines = [*_axes(scale), _band(scale, [clip.floor_m[body] for clip in report.clips])]
     # The model last, so that it lies on top.
     for name in sorted(curves, key=lambda name: name == "model"):
         lines.append(_curve(scale, curves[name], name))
@@ -48,6 +53,23 @@ def position_chart(report: Report, body: str) -> str:
     label = escape(f"Median position error of the {body} by step")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
+        f"{''.join(lines)}</svg>"
+    )
+
+
+def clip_chart(report: Report, clip: Clip) -> str:
+    """Position error of every body of one clip; a line that moves with the film marks the step."""
+    values = [v for row in clip.error_m.values() for v in row if math.isfinite(v)]
+    scale = _Scale(report.steps, min(max([0.1, *values]) * 1.15, 20.0))
+    lines = [*_axes(scale), _band(scale, list(clip.floor_m.values()))]
+    for number, (body, row) in enumerate(clip.error_m.items()):
+        lines.append(_path(scale, row, f"body-{number % BODY_STYLES}", body))
+    top, bottom = TOP, HEIGHT - BOTTOM
+    lines.append(f'<line class="playhead" x1="{LEFT}" x2="{LEFT}" y1="{top}" y2="{bottom}"/>')
+    label = escape(f"Position error by step, episode {clip.episode + 1}")
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}" '
+        f'data-left="{LEFT}" data-right="{WIDTH - RIGHT}" data-steps="{report.steps}">'
         f"{''.join(lines)}</svg>"
     )
 
@@ -104,7 +126,27 @@ def _limit(scale: _Scale, half_m: float) -> str:
     )
 
 
+def _band(scale: _Scale, rows: Sequence[Sequence[float]]) -> str:
+    """The floor as a band: from nothing to what 95 % of the rows reach at each step."""
+    points = []
+    for step in range(1, scale.steps + 1):
+        values = [row[step - 1] for row in rows if len(row) >= step]
+        known = [value for value in values if math.isfinite(value)]
+        if known:
+            points.append((scale.x(step), scale.y(float(np.quantile(known, FLOOR_QUANTILE)))))
+    if not points:
+        return ""
+    bottom = HEIGHT - BOTTOM
+    corners = [(points[0][0], bottom), *points, (points[-1][0], bottom)]
+    shape = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    return f'<polygon class="band" points="{shape}"><title>floor</title></polygon>'
+
+
 def _curve(scale: _Scale, values: Sequence[float], name: str) -> str:
+    return _path(scale, values, row_class(name), name)
+
+
+def _path(scale: _Scale, values: Sequence[float], style: str, name: str) -> str:
     """A line broken where nothing was measured."""
     parts, pen = [], "M"
     for step, value in enumerate(values, start=1):
@@ -114,9 +156,7 @@ def _curve(scale: _Scale, values: Sequence[float], name: str) -> str:
         parts.append(f"{pen}{scale.x(step):.1f} {scale.y(value):.1f}")
         pen = "L"
     title = escape(name)
-    return (
-        f'<path class="curve {row_class(name)}" d="{"".join(parts)}"><title>{title}</title></path>'
-    )
+    return f'<path class="curve {style}" d="{"".join(parts)}"><title>{title}</title></path>'
 
 
 def legend(rows: Mapping[str, object]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -12,14 +13,15 @@ import jinja2
 from worldsim.data.atomic import write_whole
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.eval.clips import Clip, worst_first
 from worldsim.eval.score import Report, Score
 
-from .charts import legend, position_chart
+from .charts import clip_chart, legend, position_chart
 from .table import ends, horizon_text, number, share, short
 from .video import contact_sheet, side_by_side, write_image, write_video
 
 FILMED = 3
-"""At most this many episodes go into the film; the contact sheet shows the first."""
+"""At most this many episodes, the worst, are filmed; the contact sheet shows the worst."""
 
 
 def write_report(
@@ -28,30 +30,57 @@ def write_report(
     generated: Episode | Sequence[Episode],
     reference: Episode | Sequence[Episode],
 ) -> list[Path]:
-    """Write a report and pictures of its first episodes into `out_dir`; the paths written.
+    """Write a report and pictures of its worst episodes into `out_dir`; the paths written.
 
-    report.json, report.html (which holds the film and the sheet itself), side_by_side.webm and
-    contact_sheet.png. Raises InputError where generated and reference do not pair up.
+    report.json, report.html (which holds the films and the sheet itself), worst_1.webm and so on,
+    and contact_sheet.png of the worst. Raises InputError where generated and reference do not pair
+    up.
     """
     made = [generated] if isinstance(generated, Episode) else list(generated)
     true = [reference] if isinstance(reference, Episode) else list(reference)
     if len(made) != len(true) or not made:
         raise InputError(f"{len(made)} generated and {len(true)} reference episodes; pair them up")
-    made, true, out = made[:FILMED], true[:FILMED], Path(out_dir)
+    worst = worst_first([clip for clip in report.clips if clip.episode < len(made)])[:FILMED]
+    pairs = [(made[clip.episode], true[clip.episode]) for clip in worst]
+    out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
-    film = side_by_side(made, true, report.start_frames)
-    video = write_video(out / "side_by_side.webm", film, report.frame_rate_hz, least_px=1)
-    sheet = write_image(
-        out / "contact_sheet.png", contact_sheet(made[0], true[0], report.start_frames)
-    )
+    films = [
+        film(pair, report, out / f"worst_{rank}.webm") for rank, pair in enumerate(pairs, start=1)
+    ]
+    sheet = write_image(out / "contact_sheet.png", contact_sheet(*pairs[0], report.start_frames))
     values, page = out / "report.json", out / "report.html"
     write_whole(values, f"{report.to_json()}\n".encode())
-    write_whole(page, render(report, video.read_bytes(), sheet.read_bytes()).encode())
-    return [page, values, video, sheet]
+    shown = [
+        Shown(clip, clip_chart(report, clip), base64.b64encode(path.read_bytes()).decode())
+        for clip, path in zip(worst, films, strict=True)
+    ]
+    write_whole(page, render(report, shown, sheet.read_bytes()).encode())
+    return [page, values, *films, sheet]
 
 
-def render(report: Report, video: bytes, sheet: bytes) -> str:
-    """The page as text, film (WebM) and sheet (PNG) within it."""
+@dataclass(frozen=True)
+class Shown:
+    """A clip on the page: its record, its curves (SVG) and its film (WebM, base64)."""
+
+    clip: Clip
+    chart: str
+    film: str
+
+    @property
+    def broken(self) -> list[tuple[str, float]]:
+        """Laws above their line with their levels, the highest first."""
+        over = [(law, level) for law, level in self.clip.levels.items() if level > 1.0]
+        return sorted(over, key=lambda pair: -pair[1])
+
+
+def film(pair: tuple[Episode, Episode], report: Report, path: Path) -> Path:
+    """Write the film of a generated episode beside its reference."""
+    frames = side_by_side([pair[0]], [pair[1]], report.start_frames)
+    return write_video(path, frames, report.frame_rate_hz, least_px=1)
+
+
+def render(report: Report, shown: Sequence[Shown], sheet: bytes) -> str:
+    """The page as text, films and sheet (PNG) within it."""
     source = Path(__file__).with_name("report.html.j2").read_text()
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -64,6 +93,7 @@ def render(report: Report, video: bytes, sheet: bytes) -> str:
         number=number,
         share=share,
         lasting=lasting,
+        times=times,
     )
     bodies = {name: row for name, row in report.rows.items() if row.bodies}
     return environment.from_string(source).render(
@@ -73,7 +103,12 @@ def render(report: Report, video: bytes, sheet: bytes) -> str:
         charts={body: position_chart(report, body) for body in report.diameter_m},
         legend=legend(bodies),
         headline=headline(report),
-        video=base64.b64encode(video).decode(),
+        shown=shown,
+        splits=list(dict.fromkeys(ruling.split for ruling in report.rulings["model"])),
+        rulings={
+            name: {(ruling.law, ruling.split): ruling for ruling in of}
+            for name, of in report.rulings.items()
+        },
         sheet=base64.b64encode(sheet).decode(),
     )
 
@@ -94,6 +129,11 @@ def headline(report: Report) -> str:
 def lasting(score: Score) -> str:
     """A score's 95 % interval as text, nothing where it has none."""
     return "" if score.interval is None else " – ".join(ends(score))
+
+
+def times(level: float) -> str:
+    """A level for people: 2.4 times the line."""
+    return "missing" if math.isinf(level) else f"{level:.2g} times the line"
 
 
 def metres(score: Score) -> str:

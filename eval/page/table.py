@@ -25,20 +25,17 @@ def table(report: Report) -> str:
 
 def _rulings(report: Report) -> str:
     """One line a law and split: held, broken or undecided, and by how many clips."""
-    lines = [
-        _line("law", 18, ["split", "verdict"], 14)
-        + _line("", 0, ["over line", "floor"], 11)
-        + "  loudest"
-    ]
-    floor = {(r.law, r.split): r for r in report.rulings["floor"]}
-    for ruling in report.rulings["model"]:
-        of_floor = floor[ruling.law, ruling.split]
-        lines.append(
-            _line(f"  {ruling.law}", 18, [ruling.split, ruling.verdict], 14)
-            + _line("", 0, [over(ruling), over(of_floor)], 11)
-            + f"  {ruling.loudest or ruling.why}"
-        )
+    lines = [_ruling("law", "split", "verdict", "over line", "floor", "loudest")]
+    floor = {(r.law, r.split): over(r) for r in report.rulings["floor"]}
+    for of in report.rulings["model"]:
+        noted = of.loudest or of.why
+        cells = (of.split, of.verdict, over(of), floor[of.law, of.split], noted)
+        lines.append(_ruling(f"  {of.law}", *cells))
     return "\n".join([*lines, ""])
+
+
+def _ruling(law: str, split: str, verdict: str, clips: str, floor: str, noted: str) -> str:
+    return f"{law:18s}{split:>8s}{verdict:>14s}{clips:>11s}{floor:>11s}  {noted}"
 
 
 def over(ruling: Ruling) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
+from worldsim.eval.clips import worst_first
 from worldsim.eval.page.charts import position_chart
 from worldsim.eval.page.report import write_report
 from worldsim.eval.page.video import (
@@ -45,22 +46,22 @@ def written(episodes: list[Episode], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_the_files(written: Path) -> None:
-    names = {"report.json", "report.html", "side_by_side.webm", "contact_sheet.png"}
+    names = {"report.json", "report.html", "worst_1.webm", "contact_sheet.png"}
     assert {path.name for path in written.iterdir()} == names
     report = Report.load(written / "report.json")
     assert report.scenario == "push" and "model" in report.rows
 
 
 def test_the_film_plays(written: Path, episodes: list[Episode]) -> None:
-    frames = frames_of(written / "side_by_side.webm")
+    frames = frames_of(written / "worst_1.webm")
     assert len(frames) == episodes[0].steps + 1 + HOLD_FRAMES
     assert frames[0].shape[1] > 2 * frames[0].shape[0]
-    assert (written / "side_by_side.webm").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"
+    assert (written / "worst_1.webm").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"
 
 
 def test_the_page_needs_nothing_else(written: Path) -> None:
     page = (written / "report.html").read_text()
-    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in page
     assert page.count("<svg") >= 3 and "data:video/webm;base64," in page
@@ -122,6 +123,18 @@ def test_unpaired_episodes_are_refused(episodes: list[Episode], tmp_path: Path) 
     with pytest.raises(InputError, match="pair"):
         write_report(report, tmp_path / "x", episodes[:2], episodes[:1])
     assert not (tmp_path / "x").exists()
+
+
+def test_the_worst_clip_comes_first(episodes: list[Episode], tmp_path: Path) -> None:
+    """Truth beside truth, and truth beside another episode: the second is the worst."""
+    report = evaluate([episodes[0], episodes[1]], [episodes[0], episodes[2]])
+    assert [clip.episode for clip in worst_first(report.clips)] == [1, 0]
+    assert report.clips[0].worst == 0.0 and report.clips[1].worst > 1.0
+    write_report(report, tmp_path, [episodes[0], episodes[1]], [episodes[0], episodes[2]])
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("<h3>episode 2") < page.index("<h3>episode 1")
+    assert page.count("<video") == page.count('class="playhead"') == 2
+    assert "times the line" in page or "missing" in page
 
 
 def test_a_chart_has_a_line_for_every_row(episodes: list[Episode]) -> None:

@@ -1,4 +1,4 @@
-"""A report as JSON: schema 2, the golden file, the round trip, and the text table."""
+"""A report as JSON: schema 3, the golden file, the round trip, and the text table."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldsim.errors import InputError
+from worldsim.eval.clips import Clip
 from worldsim.eval.page.table import ends, number
 from worldsim.eval.page.values import built, plain
 from worldsim.eval.score import (
@@ -22,9 +23,12 @@ from worldsim.eval.score import (
     Unreadable,
     Verdict,
 )
+from worldsim.eval.verdicts.rulings import Ruling
 
 GOLDEN = Path(__file__).parent / "golden" / "report.json"
 NAN, INF = math.nan, math.inf
+RULING = Ruling("id", "permanence", "broken", 2, 1, INF, INF, "bodies found")
+NEVER = Ruling("ood", "permanence", "not measured", 0, why="no clip gives it an occasion")
 
 
 def small_report() -> Report:
@@ -52,12 +56,16 @@ def small_report() -> Report:
         floor_verdicts=(Verdict(0, 7, ()),),
         checks=("permanence",),
         unreadable=(Unreadable("model", 1, "no depth"),),
+        clips=(
+            Clip(0, 7, "id", {"ball": (0.01, NAN)}, {"ball": (0.0, 0.0)}, {"permanence": INF}, {}),
+        ),
+        rulings={name: (RULING, NEVER) for name in ("model", "floor")},
         limits=(Outcome("motion", 0.5, ">= 0.9", False), Outcome("PSNR", NAN, ">= 0", None)),
     )
 
 
 def test_golden_report() -> None:
-    """The text that schema 2 promises. A change of it is a new schema."""
+    """The text that schema 3 promises. A change of it is a new schema."""
     assert small_report().to_json() + "\n" == GOLDEN.read_text()
     assert Report.load(GOLDEN).to_json() == small_report().to_json()
 
@@ -77,7 +85,15 @@ def test_table_shows_checks_and_what_could_not_be_read() -> None:
     lines = small_report().table().splitlines()
     assert number(small_report().rows["model"].valid_horizon) == ">2"
     assert ends(Score("valid", 1.0, "s", 6, None, (0.1, INF), 0.19, (1.0, 0.9))) == ("0.1", ">0.2")
-    for text in ("permanence", "measurable", "98%", "model, episode 2: no depth", "bodies"):
+    for text in (
+        "permanence",
+        "measurable",
+        "98%",
+        "model, episode 2: no depth",
+        "bodies",
+        "1 of 2",
+        "occasion",
+    ):
         assert any(text in line for line in lines), text
     assert all(len(line) <= 100 for line in lines)
 

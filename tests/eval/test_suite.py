@@ -102,12 +102,14 @@ def test_json_round_trip(report: Report) -> None:
 
 def test_another_schema_is_refused(report: Report) -> None:
     with pytest.raises(InputError, match="schema"):
-        Report.from_json(report.to_json().replace('"schema": 2', '"schema": 99'))
+        Report.from_json(report.to_json().replace('"schema": 3', '"schema": 99'))
 
 
 def test_table_is_aligned_and_holds_every_row(report: Report) -> None:
-    table, whole = report.table().split("\nall bodies")
+    laws, rest = report.table().split("\n\n", 1)
+    table, whole = rest.split("\nall bodies")
     lines = table.splitlines()
+    assert len(laws.splitlines()) == 1 + len(report.rulings["model"])
     for name in ("model", "floor", "frozen frame", "constant velocity", "nearest training clip"):
         assert sum(line.strip().startswith(name) for line in lines) == len(report.diameter_m)
         assert f"\n  {name} " in whole
