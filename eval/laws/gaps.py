@@ -113,14 +113,14 @@ def _distance(body: Body, local: Float) -> tuple[Float, Float]:
         return np.take_along_axis(away, nearest[..., None], -1)[..., 0], planes[nearest, :3]
     if body.shape == "box":
         over = np.abs(local) - np.array(body.size_m) / 2.0
-        axes = np.sign(local)[..., None] * np.eye(3)
+        axes = np.where(local < 0.0, -1.0, 1.0)[..., None] * np.eye(3)
     else:
         radius_m, height_m = body.size_m
         radial = np.linalg.norm(local[..., :2], axis=-1)
         over = np.stack([radial - radius_m, np.abs(local[..., 2]) - height_m / 2.0], -1)
         axes = np.zeros((*over.shape, 3))
         axes[..., 0, :2] = local[..., :2] / np.maximum(radial, 1e-12)[..., None]
-        axes[..., 1, 2] = np.sign(local[..., 2])
+        axes[..., 1, 2] = np.where(local[..., 2] < 0.0, -1.0, 1.0)
     out = np.maximum(over, 0.0)
     outside = np.linalg.norm(out, axis=-1)
     inside = over.max(-1)
