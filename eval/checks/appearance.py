@@ -26,15 +26,17 @@ def appearance(evidence: Evidence) -> tuple[Measure, ...]:
     Each is read against the body drawn at the pose read, so that legal shading does not count, and
     against the same of the reference, so that what the reading cannot tell does not either. The
     values are medians over body-frames, one that is not found counting as infinity; the alarm is
-    the largest change of a body that lasts (running median of five frames).
+    the largest change of a body that lasts (running median of five frames). Size is also read
+    against the clip's own first frames: blur makes bodies larger, but all of a clip alike.
     """
     moving = evidence.truth.indices
     reading, floor = evidence.reading, evidence.floor
-    size, shape, colour = "size change", "shape change", "colour change"
+    size, drift, shape, colour = "size change", "size drift", "shape change", "colour change"
     if not evidence.pictured:
-        return tuple(_absent(name) for name in (size, shape, colour))
+        return tuple(_absent(name) for name in (size, drift, shape, colour))
     scale = np.log(_positive(reading.scale[:, moving]))
     true_scale = np.log(_positive(floor.scale[:, moving]))
+    own, true_own = _since_first(scale, evidence), _since_first(true_scale, evidence)
     overlap, true_overlap = reading.overlap[:, moving], floor.overlap[:, moving]
     made, true = _tint(evidence, generated=True), _tint(evidence, generated=False)
     # Without the reference's tint in a frame, none is taken off.
@@ -42,6 +44,7 @@ def appearance(evidence: Evidence) -> tuple[Measure, ...]:
     known = np.isfinite(true.sum(-1))
     return (
         _measure(evidence, size, "log ratio", scale, scale - true_scale, np.isfinite(true_scale)),
+        _measure(evidence, drift, "log ratio", own, own - true_own, np.isfinite(true_own)),
         _measure(
             evidence,
             shape,
@@ -90,6 +93,25 @@ def _tint(evidence: Evidence, generated: bool) -> Float:
         own = np.median(ratio[frames, body], axis=0) if len(frames) else np.full(3, np.nan)
         ratio[:, body] -= own
     return ratio
+
+
+def _since_first(scale: Float, evidence: Evidence) -> Float:
+    """Growth (S+1, M) since the first frames after the start, of logarithms of scales.
+
+    Blur adds the same number of pixels to a body's radius wherever it is, so growth is counted in
+    pixels first.
+    """
+    truth = evidence.truth
+    away_m = np.linalg.norm(truth.position_m - truth.views[:, None, :3, 3], axis=-1)
+    radius_px = 0.5 * truth.diameter_m * evidence.scene.camera.focal_px / away_m
+    more_px = (np.exp(scale) - 1.0) * radius_px
+    growth = np.full_like(scale, np.nan)
+    for body in range(scale.shape[1]):
+        frames = 1 + np.flatnonzero(np.isfinite(more_px[1:, body]))
+        if len(frames) > FIRST_FRAMES:
+            own_px = np.median(more_px[frames[:FIRST_FRAMES], body])
+            growth[frames, body] = (more_px[frames, body] - own_px) / radius_px[frames, body]
+    return growth
 
 
 def _positive(values: Float) -> Float:

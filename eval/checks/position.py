@@ -30,6 +30,8 @@ VISIBLE_SHARE = 0.3
 LEGAL_DIAMETERS = 0.25
 """A body this far off its place is still where it should be."""
 SIGMAS = 3.0
+SPREADS = 2.0
+"""A lawful run may part from the truth by so many root mean squares of the simulator's own runs."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def position(evidence: Evidence) -> tuple[Measure, ...]:
     """
     found, legal_m = evidence.errors, limit_m(evidence, LEGAL_DIAMETERS)
     if evidence.spread_m is not None:
-        legal_m = np.fmax(legal_m, evidence.spread_m)
+        legal_m = np.fmax(legal_m, SPREADS * evidence.spread_m)
     measurable = 1.0 - mean(np.where(found.visible, found.lost, np.nan)[1:])
     measures = []
     for name, unit, error in (

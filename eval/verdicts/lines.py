@@ -31,6 +31,7 @@ LEAST: Mapping[str, float] = {
     "lateness": 1.0,
     "place": 0.1,  # diameters
     "size change": 0.02,  # logarithm
+    "size drift": 0.02,
     "shape change": 0.05,  # of the overlap
     "colour change": 0.05,  # logarithm
     "still pixels changed": 1e-3,  # of the pixels

@@ -11,12 +11,12 @@ __all__ = ["FAULTS", "Cue", "Fault", "Sight", "find_fault", "planted", "shows"]
 
 Five = tuple[float, float, float, float, float]
 
-_FRAMES: Five = (1.0, 2.0, 4.0, 8.0, 24.0)
-_LATE: Five = (2.0, 4.0, 6.0, 8.0, 24.0)
-_SHARES: Five = (0.2, 0.4, 0.6, 0.8, 1.0)
+_FRAMES: Five = (2.0, 4.0, 8.0, 12.0, 24.0)
+_LATE: Five = (3.0, 4.0, 6.0, 8.0, 24.0)
+_SHARES: Five = (0.3, 0.45, 0.6, 0.8, 1.0)
 _FACTORS: Five = (1.25, 1.5, 2.0, 4.0, 8.0)
-_JUMPS: Five = (0.15, 0.3, 0.6, 1.2, 2.4)
-_LIFTS: Five = (0.25, 0.5, 1.0, 1.5, 2.0)
+_JUMPS: Five = (0.3, 0.6, 1.0, 1.5, 2.4)
+_LIFTS: Five = (0.35, 0.5, 1.0, 1.5, 2.0)
 _FLAT = ("drop", "collide", "topple", "occlude", "push", "orbit")
 _LYING = (*_FLAT, "swing", "arm")
 _ALL = (*_FLAT, "swing", "throw", "ramp")
