@@ -92,7 +92,7 @@ def evaluate(
         kinds: selftest: kinds of faults and controls, and stress, the stress table; all when not
             given.
         seed: floors, selftest: draws the clips.
-        workers: floors, video, selftest: processes.
+        workers: processes.
     """
     if selftest:
         _selftest(out, clips, kinds, seed, workers)
@@ -126,6 +126,7 @@ def evaluate(
         train_data,
         passes,
         names,
+        workers,
     )
     if limits is None:
         return

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from worldsim import ceiling, checkpoints
+from worldsim import checkpoints
 from worldsim.agents.rollout import replay
 from worldsim.data.dataset import Dataset
 from worldsim.episode import BodyStates, Contacts, Episode
@@ -22,6 +22,7 @@ from worldsim.eval.baselines import Library
 from worldsim.eval.page.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
+from worldsim.readings import Job, read_ahead
 from worldsim.sim.scenarios import find_scenario
 
 Env = gymnasium.Env[Any, Any]
@@ -38,12 +39,14 @@ def judge(
     train_data: Path | None = None,
     passes: int = 1,
     checks: Sequence[str] | None = None,
+    workers: int = 2,
 ) -> Report:
     """Judge checkpoint `model` on the first `episodes` episodes of the recording `data`.
 
     The model sees `start_frames` true frames and then draws `horizon` frames under the recorded
     actions, and once more under those of the next episode (shuffled actions). `train_data` adds
     the nearest training clip, pybullet where it is installed a second run of the simulator.
+    Frames are read in `workers` processes.
     Writes `out`/report.json and report.html, prints the table.
     """
     if start_frames > MOST_START_FRAMES:
@@ -62,16 +65,19 @@ def judge(
         )
     finally:
         env.close()
-    with ceiling.reruns() as rerun:
-        report = evaluate(
-            generated,
-            references,
-            start_frames=start_frames,
-            shuffled=shuffled,
-            training=library,
-            rerun=rerun,
-            checks=checks,
-        )
+    clips = zip(generated, shuffled, strict=True)
+    jobs = [Job(one, of, start_frames) for one, of in zip(references, clips, strict=True)]
+    reader, rerun = read_ahead(jobs, workers)
+    report = evaluate(
+        generated,
+        references,
+        start_frames=start_frames,
+        shuffled=shuffled,
+        training=library,
+        rerun=rerun,
+        checks=checks,
+        reader=reader,
+    )
     write_report(report, out, generated, references)
     print(report.table())
     print(*report.limits, sep="\n")

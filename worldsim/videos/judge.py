@@ -17,8 +17,9 @@ from worldsim.eval.page.report import write_report
 from worldsim.eval.reading.episodes import Remembered
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
+from worldsim.readings import Kept
 from worldsim.videos.pairs import Pair, pairs_of
-from worldsim.videos.prepare import Bad, Kept, Prepared, Preparer, prepared_by
+from worldsim.videos.prepare import Bad, Prepared, Preparer, prepared_by
 
 SCHEMA = 1
 CLIPS_FILE = "clips.json"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.ceiling import reruns
 from worldsim.data.dataset import Dataset
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.eval.case import Case
-from worldsim.eval.chaos import Rerun
-from worldsim.eval.reading.episodes import key, read_episode
 from worldsim.eval.reading.reading import Reading
+from worldsim.readings import Job, done
 from worldsim.videos.footage import read_footage
 from worldsim.videos.match import fit
 from worldsim.videos.pairs import Pair
@@ -61,35 +58,11 @@ class Preparer:
 
     def _prepared(self, pair: Pair, index: int) -> Prepared:
         fitted = fit(read_footage(pair.clip), Dataset(pair.data), index, self.rate_hz)
-        readings: dict[str, Reading] = {}
-
-        def reader(episode: Episode, reference: Episode) -> Reading:
-            found = read_episode(episode, reference)
-            readings[key(episode, reference.scene)] = found
-            return found
-
-        with reruns() as rerun:
-            kept = Kept(rerun if fitted.whole and self.ceiling else None)
-            case = Case.of(fitted.reference, self.start_frames, kept, reader)
-        evidence = case.evidence(fitted.clip)
-        if evidence.unreadable:
-            raise InputError(evidence.unreadable)
-        return Prepared(pair, fitted.clip, fitted.reference, fitted.notes, readings, kept.runs)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A Rerun that keeps what `rerun` gives, or gives what was kept; see worldsim.eval.chaos."""
-
-    rerun: Rerun | None = None
-    runs: dict[str, Float | None] = field(default_factory=dict)
-
-    def __call__(self, reference: Episode, start: int, sigma_m: float) -> Float | None:
-        name = key(reference, reference.scene)
-        if name not in self.runs:
-            again = None if self.rerun is None else self.rerun(reference, start, sigma_m)
-            self.runs[name] = again
-        return self.runs[name]
+        whole = fitted.whole and self.ceiling
+        made = done(Job(fitted.reference, (fitted.clip,), self.start_frames, whole))
+        if made.unreadable[0]:
+            raise InputError(made.unreadable[0])
+        return Prepared(pair, fitted.clip, fitted.reference, fitted.notes, made.readings, made.runs)
 
 
 def prepared_by(preparer: Any, pair: Pair) -> Prepared | Bad:
