@@ -87,7 +87,8 @@ def evaluate(
     if library is not None:
         rows["mean frame"] = _mean_frame(library, cases, horizons)
     scene, diameter_m = cases[0].reference.scene, _diameters(cases)
-    lines, splits = read_limits().get(scene.scenario), [e.scene.split for e in references]
+    lines = read_limits(width_px=scene.camera.width_px).get(scene.scenario)
+    splits = [episode.scene.split for episode in references]
     return Report(
         scenario=scene.scenario,
         source=episodes[0].source,

@@ -133,7 +133,9 @@ def lasting(score: Score) -> str:
 
 def times(level: float) -> str:
     """A level for people: 2.4 times the line."""
-    return "missing" if math.isinf(level) else f"{level:.2g} times the line"
+    if math.isinf(level):
+        return "missing"
+    return "over 100 times the line" if level > 100.0 else f"{level:.2g} times the line"
 
 
 def metres(score: Score) -> str:

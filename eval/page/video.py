@@ -73,7 +73,7 @@ def side_by_side(
     """Film of truth, model and error, one episode after the other, with the step number."""
     film = []
     for number, (made, true) in enumerate(zip(generated, reference, strict=True)):
-        title = f"seed {true.scene.seed}" if len(generated) == 1 else f"episode {number + 1}"
+        title = "" if len(generated) == 1 else f"episode {number + 1}"
         length = min(len(made.frames), len(true.frames))
         for t in range(length):
             panels = (true.frames[t], made.frames[t], error_image(made.frames[t], true.frames[t]))

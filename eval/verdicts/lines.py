@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,10 @@ LEAST: Mapping[str, float] = {
     "in diameters": 0.05,
     "lateral error": 0.05,
     "along the view": 0.05,
+    "valid horizon": 0.05,  # share of the clip
+    "valid time": 0.05,
+    "within one diameter": 0.05,
+    "share of the ceiling": 0.05,
     "path ratio": 0.1,  # logarithm
     "moved at rest": 0.1,  # diameters
     "bodies found": 0.5,  # body-frames
@@ -135,36 +140,45 @@ def _of(alarms: Alarms, names: Sequence[str]) -> dict[str, float]:
     return {name: alarms[name] for name in names if name in alarms}
 
 
-def write_limits(path: Path, by_scenario: Mapping[str, Limits], command: str) -> None:
-    """Write the limits of all scenarios, and the command that makes them again."""
+BySize = Mapping[int, Mapping[str, Limits]]
+"""Limits by the width of frames in pixels, and by scenario."""
+
+
+def write_limits(path: Path, by_size: BySize, command: str) -> None:
+    """Write the limits of all sizes and scenarios, and the command that makes them again."""
     rows = {
-        scenario: {**asdict(made), "limits": {n: _plain(v) for n, v in made.limits.items()}}
-        for scenario, made in by_scenario.items()
+        str(size_px): {
+            scenario: {**asdict(made), "limits": {n: _plain(v) for n, v in made.limits.items()}}
+            for scenario, made in by_scenario.items()
+        }
+        for size_px, by_scenario in by_size.items()
     }
-    content = {"command": command, "scenarios": rows}
+    content = {"command": command, "widths_px": rows}
     write_whole(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
-def read_limits(path: Path = STORED) -> dict[str, Limits]:
-    """Limits by scenario: those that ship with worldsim, or a file's.
+def read_limits(path: Path = STORED, width_px: int = 128) -> dict[str, Limits]:
+    """Limits by scenario for frames of a width: those that ship with worldsim, or a file's.
 
-    Raises InputError on what holds none.
+    They are those of the greatest width measured that is no greater, else of the smallest. Raises
+    InputError on what holds none.
     """
     try:
-        return {
-            str(scenario): Limits(
-                {str(name): float(value) for name, value in row["limits"].items()},
-                float(row["joint"]),
-                int(row["clips"]),
-                {
-                    str(law): Law(tuple(map(str, of["measures"])), float(of["joint"]))
-                    for law, of in row.get("laws", {}).items()
-                },
-            )
-            for scenario, row in json.loads(path.read_text())["scenarios"].items()
-        }
+        content = json.loads(path.read_text())["widths_px"]
+        widths = {int(width): rows for width, rows in content.items()}
+        width = max([w for w in widths if w <= width_px], default=min(widths))
+        return {str(scenario): _built(row) for scenario, row in widths[width].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} holds no limits ({error})") from error
+
+
+def _built(row: Any) -> Limits:
+    laws = {
+        str(law): Law(tuple(map(str, of["measures"])), float(of["joint"]))
+        for law, of in row["laws"].items()
+    }
+    limits = {str(name): float(value) for name, value in row["limits"].items()}
+    return Limits(limits, float(row["joint"]), int(row["clips"]), laws)
 
 
 def _tails(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

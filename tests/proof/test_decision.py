@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from worldsim.errors import InputError
-from worldsim.eval.verdicts.lines import Limits, read_limits, write_limits
+from worldsim.eval.verdicts.lines import Law, Limits, read_limits, write_limits
 from worldsim.proof.clips.truths import SCENARIOS
 from worldsim.proof.scoring import decision
 from worldsim.proof.scoring.pixels import pixel_auc
@@ -106,8 +106,12 @@ def test_what_clean_clips_lack_as_well_is_no_alarm() -> None:
 
 def test_limits_survive_the_disk(tmp_path: Path) -> None:
     made = {"drop": Limits({"a": 0.1 + 0.2, "b": INF}, 1.25, 60), "arm": Limits({}, 1.0, 1)}
-    write_limits(tmp_path / "limits.json", made, "command")
+    few = {"drop": Limits({"a": 1.0}, 2.0, 20, {"law": Law(("a",), 1.5)})}
+    write_limits(tmp_path / "limits.json", {128: made, 64: few}, "command")
     assert read_limits(tmp_path / "limits.json") == made
+    assert read_limits(tmp_path / "limits.json", 512) == made
+    assert read_limits(tmp_path / "limits.json", 100) == few
+    assert read_limits(tmp_path / "limits.json", 32) == few
     (tmp_path / "limits.json").write_text("[]")
     with pytest.raises(InputError, match="limits"):
         read_limits(tmp_path / "limits.json")

@@ -28,6 +28,7 @@ from worldsim.proof.tables import Result, Stressed
 
 CLIPS = 200
 CALIBRATION_CLIPS = 600
+WIDTHS_PX = (128, 64)
 STRESS = "stress"
 STRESS_CLIPS = 8
 KINDS = (*FAULTS, *CONTROLS, STRESS)
@@ -76,21 +77,32 @@ def selftest(
 
 
 def calibrate(
-    out: Path, to: Path, clips: int = CALIBRATION_CLIPS, seed: int = 0, workers: int = 2
-) -> dict[str, Limits]:
+    out: Path,
+    to: Path,
+    clips: int = CALIBRATION_CLIPS,
+    widths_px: Sequence[int] = WIDTHS_PX,
+    seed: int = 0,
+    workers: int = 2,
+) -> dict[int, dict[str, Limits]]:
     """Draw each scenario's limits from clean clips, half of them degraded, and write them."""
+    limits = {width: _drawn(out / f"{width}", width, clips, seed, workers) for width in widths_px}
+    widths = " ".join(map(str, widths_px))
+    options = f"--clips {clips} --widths-px {widths} --seed {seed}"
+    write_limits(to, limits, f"python -m worldsim.proof.calibrate {options}")
+    return limits
+
+
+def _drawn(out: Path, width_px: int, clips: int, seed: int, workers: int) -> dict[str, Limits]:
     jobs = [Job(CALIBRATION, CALIBRATION, i) for i in range(clips)]
-    command = f"python -m worldsim.proof.calibrate --clips {clips} --seed {seed}"
+    truths = Truths(seed, width_px)
     with locked(out, "testing into"), Ledger(out, seed) as ledger:
-        _run(ledger, jobs, Truths(seed), workers)
+        _run(ledger, jobs, truths, workers)
         kept = [o for o in ledger.of(CALIBRATION, CALIBRATION) if o.job.clip < clips]
-    checks = quantities(make(Truths(seed), jobs[0]))
+    checks = quantities(make(truths, jobs[0]))
     alarms: dict[str, list[dict[str, float]]] = {}
     for outcome in kept:
         alarms.setdefault(outcome.scenario, []).append(outcome.alarms)
-    limits = {scenario: Limits.of(rows, checks) for scenario, rows in alarms.items()}
-    write_limits(to, limits, command)
-    return limits
+    return {scenario: Limits.of(rows, checks) for scenario, rows in alarms.items()}
 
 
 def _run(ledger: Ledger, jobs: Sequence[Job], truths: Truths, workers: int) -> None:
