@@ -74,10 +74,17 @@ def _measure(
         lasting = running_median(np.where(measured[:, body], change[1:, body], np.nan))
         if len(lasting):
             alarm = max(alarm, float(np.abs(lasting).max()))
-        elif not (expected[:, body] & evidence.found[1:, body]).any():
-            alarm = INF  # a body found, all of whose pixels mix with others, cannot be measured
+        elif not _mixed(evidence, body):
+            alarm = INF
     share = float(measured.sum() / expected.sum())
     return Measure(name, float(np.median(shown)), unit, alarm, share)
+
+
+def _mixed(evidence: Evidence, body: int) -> bool:
+    """Whether a body is found, but only where all its pixels mix with what is beside it."""
+    overlap = evidence.reading.overlap[1:, evidence.truth.indices[body]]
+    found = evidence.found[1:, body]
+    return bool(found.any() and np.isnan(overlap[found]).all())
 
 
 def _tint(evidence: Evidence, generated: bool) -> Float:
