@@ -74,7 +74,7 @@ def _measure(
         lasting = running_median(np.where(measured[:, body], change[1:, body], np.nan))
         if len(lasting):
             alarm = max(alarm, float(np.abs(lasting).max()))
-        elif not _mixed(evidence, body):
+        elif not _mixed(evidence, int(body)):
             alarm = INF
     share = float(measured.sum() / expected.sum())
     return Measure(name, float(np.median(shown)), unit, alarm, share)
@@ -84,7 +84,7 @@ def _mixed(evidence: Evidence, body: int) -> bool:
     """Whether a body is found, but only where all its pixels mix with what is beside it."""
     overlap = evidence.reading.overlap[1:, evidence.truth.indices[body]]
     found = evidence.found[1:, body]
-    return bool(found.any() and np.isnan(overlap[found]).all())
+    return bool(found.any() and not np.isfinite(overlap[found]).any())
 
 
 def _tint(evidence: Evidence, generated: bool) -> Float:
