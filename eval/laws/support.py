@@ -27,7 +27,7 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 SIGMAS = 3.0
-FITTED_FRAMES = 5
+FITTED_FRAMES = 4
 LEAST_ERROR_M_S2 = 0.1
 LAST_FRAMES = 3
 LEGAL_DIAMETERS = 0.1
@@ -52,7 +52,7 @@ def support(evidence: Evidence) -> tuple[Measure, ...]:
     """Check 11 of physics-eval: floating, settling and stability of what stands by itself.
 
     A body floats in frames in which its nearest neighbour is farther than three deviations and
-    its acceleration, from five such frames in a row, is off that of a free fall by three standard
+    its acceleration, from four such frames in a row, is off that of a free fall by three standard
     errors. Where the simulator's bodies rest at the end, theirs must, in the same place and tilt.
     What stands at the start topples, or stands, as it does in the simulator, and when.
     """
@@ -86,7 +86,7 @@ def _floating(evidence: Evidence, bodies: list[int]) -> Measure:
 
 
 def _hang(evidence: Evidence, reading: Reading, body: int) -> _Hang:
-    """Runs of frames in the air, and how far from free fall five of them in a row are."""
+    """Runs of frames in the air, and how far from free fall four of them in a row are."""
     scene, own = evidence.scene, track(evidence, reading, body)
     air = _in_air(scene, reading, own)
     excess = np.full(len(air), np.nan)
