@@ -27,25 +27,33 @@ LEAST_LIKENESS = 0.55
 EDGE = 0.35
 """Pixels seen at a slant below this cosine are left out: they blend with what is behind."""
 CLIPPED = 0.4
+SLACK = 0.4
+"""Of what is unlike, the part that turns err by, in radii a pixel; measured."""
 REACH_RAD = 1.0
 _STEPS_RAD = (0.14, 0.07, 0.035, 0.018, 0.009)
 
 
-def ball_turns(evidence: Evidence, episode: Episode, reading: Reading, body: int) -> Float:
-    """Quaternions (S+1, 4) of a ball from its texture, each the nearest to the frame before.
+def ball_turns(
+    evidence: Evidence, episode: Episode, reading: Reading, body: int
+) -> tuple[Float, Float]:
+    """Quaternions (S+1, 4) of a ball from its texture, and their standard errors (S+1,) in rad.
 
-    NaN where its pattern does not show: too few pixels, no contrast, or another picture.
+    Each is the nearest to the frame before. NaN where its pattern does not show: too few pixels,
+    no contrast, or another picture.
     """
     turns = np.full((len(reading.position_m), 4), np.nan)
+    sigma_rad = np.full(len(turns), np.nan)
     if evidence.scene.look.texture <= 0.0 or not evidence.pictured:
-        return turns
+        return turns, sigma_rad
     last: Rotation | None = None
     for t in range(len(turns)):
         seen = _seen(evidence, episode, reading, body, t)
-        last = None if seen is None else _turn(*seen, last)
-        if last is not None:
-            turns[t] = last.as_quat()
-    return turns
+        found = None if seen is None else _turn(*seen, last)
+        last = None if found is None else found[0]
+        if found is not None and seen is not None:
+            turns[t] = found[0].as_quat()
+            sigma_rad[t] = SLACK * np.sqrt(1.0 / found[1] ** 2 - 1.0) / seen[2]
+    return turns, sigma_rad
 
 
 def _seen(
@@ -89,8 +97,10 @@ def _shading(scene: Scene, normals: Float, rays: Float) -> Float:
     return shade
 
 
-def _turn(normals: Float, tone: Float, radius_px: float, last: Rotation | None) -> Rotation | None:
-    """The turn whose pattern is most like the tones; near the last one where that is known."""
+def _turn(
+    normals: Float, tone: Float, radius_px: float, last: Rotation | None
+) -> tuple[Rotation, float] | None:
+    """The turn whose pattern is most like the tones, near the last one if known; how much alike."""
     even = np.linalg.qr(np.hstack([np.ones((len(normals), 1)), normals]))[0]
     wanted = tone - even @ (even.T @ tone)
     spread = 1.5 * float(np.median(np.abs(wanted))) + 1e-6
@@ -113,7 +123,7 @@ def _turn(normals: Float, tone: Float, radius_px: float, last: Rotation | None) 
     likeness = 0.0
     for step_rad in _STEPS_RAD:
         found, likeness = best(Rotation.from_rotvec(step_rad * _NEIGHBOURS) * found)
-    return found if likeness > LEAST_LIKENESS else None
+    return (found, likeness) if likeness > LEAST_LIKENESS else None
 
 
 _NEIGHBOURS = np.stack(np.meshgrid(*[[0.0, -1.0, 1.0]] * 3, indexing="ij"), -1).reshape(-1, 3)

@@ -35,6 +35,8 @@ RESTING_M_S = 0.03
 TOPPLED_RAD = np.pi / 4.0
 TILT_ERROR_RAD = 0.03
 ALIKE_SHARE = 0.25
+LATE = 3
+"""What topples so many frames before the end in one clip alone may be about to in the other."""
 TIMING_FRAMES = 1.5
 """Three standard errors of the frame in which something is seen to have toppled."""
 
@@ -189,7 +191,7 @@ def _tilt_rad(scene: Scene, quaternion_xyzw: Float, body: int) -> Float:
     Axes along which a body is about as long look alike, and so does its upside down.
     """
     tilt = np.full(len(quaternion_xyzw), np.nan)
-    known = ~np.isnan(quaternion_xyzw).any(1)
+    known = np.logical_not(np.isnan(quaternion_xyzw).any(axis=1))
     if known[0]:
         turns = Rotation.from_quat(quaternion_xyzw[known])
         upright = [turns[0].inv().apply([0.0, 0.0, 1.0])]
@@ -202,6 +204,7 @@ def _tilt_rad(scene: Scene, quaternion_xyzw: Float, body: int) -> Float:
 def _alike(scene: Scene, body: int, up: Float) -> list[int]:
     """Axes of a body along which it is about as long as along its most upright one."""
     made = scene.bodies[body]
+    lengths: tuple[float, ...]
     if made.shape == "cylinder":
         lengths = (2.0 * made.size_m[0], 2.0 * made.size_m[0], made.size_m[1])
     else:
@@ -222,9 +225,10 @@ def _toppling(evidence: Evidence, bodies: list[int]) -> tuple[Measure, Measure]:
         true = floor
         if states is not None:
             true = _topples(_tilt_rad(evidence.scene, states.orientation_xyzw[:, body], body))
+        other = (true is None) != (made is None) and (made or true or 0) <= evidence.steps - LATE
         right += true is not None and made is not None
-        wrong += (true is None) != (made is None)
-        differ += (true is None) != (made is None) and (floor is None) == (true is None)
+        wrong += other
+        differ += other and (floor is None) == (true is None)
         if true is not None and made is not None:
             late.append(abs(made - true))
             over.append(abs(made - (true if floor is None else floor)))
