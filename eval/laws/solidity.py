@@ -30,9 +30,8 @@ TURN_RAD = 0.05
 LEGAL_SHARE = 0.05
 """A share of the smaller body's least width that outlines are read wrong by."""
 CORE = 0.2
-"""A middle has passed through where it was in by this share of the other body's least half width,
-or the ball of its own that must then have been in too."""
-SAMPLES = 24
+"""A middle has passed through where it was in by this share of the least half width of both."""
+_SHARES = np.linspace(0.0, 1.0, 25)
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,12 @@ class _Overlap:
 def solidity(evidence: Evidence) -> tuple[Measure, ...]:
     """Check 10 of physics-eval: depth of bodies in each other, and bodies that passed through.
 
-    The depth is that of the true shapes at the poses read, meshes in convex pieces, less the
-    deepest that the same reading finds a body in others in the reference. Tunnelling is a
-    straight way between two frames in a row on which the middle of a body is inside another one:
-    whichever way it went, it changed sides. The alarm of the depth is over three deviations of
-    the reading and a twentieth of a width, that of tunnelling counts passages.
+    The depth is that of the true shapes at the poses read, meshes in convex pieces. Its alarm is
+    what it is beyond the deepest that the same reading finds the bodies in others in the
+    reference, over three deviations of the reading and what turns and outlines err by. Tunnelling
+    is a change of sides: the middle of a body was out of another one, and is out of it again
+    where the straight way leads through it, with no frame between in which it could have gone
+    round. Its alarm is the number of passages.
     """
     judged = evidence.truth.indices
     pairs = list(_pairs(evidence.scene, judged))
@@ -126,21 +126,21 @@ def _least_width_m(scene: Scene, index: int) -> float:
 
 
 def _crossings(reading: Reading, scene: Scene, one: int, other: int) -> list[int]:
-    """Steps t at which the middle of one body passes through the other between frames t-1 and t.
+    """Frames at which the middle of one body is out of the other again, having passed through.
 
-    Frames in which either was not found count as nothing: there may have been a way round.
+    The straight way from where it was last out leads through the other one's core. Where either
+    was not found between, that counts as nothing: there may have been a way round.
     """
     found = []
     for mover, wall in ((one, other), (other, one)):
         place = _in_axes_of(reading, scene, mover, wall)
-        if len(place) < 2:
-            continue
-        shares = np.linspace(0.0, 1.0, SAMPLES + 1)
-        way = place[:-1, None] + shares[:, None] * (place[1:] - place[:-1])[:, None]
-        depth_m = inside_m(scene.bodies[wall], way).max(1)
         limit_m = CORE * 0.5 * min(_least_width_m(scene, i) for i in (mover, wall))
-        ends_m = np.fmax(*(inside_m(scene.bodies[wall], p) for p in (place[:-1], place[1:])))
-        found += [int(t) + 1 for t in np.flatnonzero((depth_m > limit_m) & (ends_m < limit_m))]
+        lost = np.isnan(place).any(1)
+        out = np.flatnonzero(lost | (inside_m(scene.bodies[wall], place) < limit_m))
+        before, after = out[:-1], out[1:]
+        way = place[before, None] + _SHARES[:, None] * (place[after] - place[before])[:, None]
+        deepest_m = inside_m(scene.bodies[wall], way).max(1)
+        found += after[np.nan_to_num(deepest_m, nan=-np.inf) > limit_m].tolist()
     return sorted(set(found))
 
 
