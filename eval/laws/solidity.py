@@ -57,7 +57,7 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
     if not pairs:
         names = (("interpenetration", "m"), ("tunnelling", "events"))
         return tuple(Measure(name, NAN, unit, NAN, NAN) for name, unit in names)
-    depths, alarms, events, starts = [], [0.0], [0], []
+    depths, alarms, events, starts, passed_at = [], [0.0], 0, [], []
     floors = _deepest(evidence, pairs)
     for one, other in pairs:
         made = _overlap(evidence.reading, evidence.scene, one, other)
@@ -66,15 +66,16 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
         alarms.append(float(np.nan_to_num(excess / made.legal_m)[1:].max(initial=0.0)))
         crossed = _crossings(evidence.reading, evidence.scene, one, other)
         known = _crossings(evidence.floor, evidence.scene, one, other)
-        events.append(max(0, len(crossed) - len(known)))
-        starts += [*(np.flatnonzero(excess[1:] > made.legal_m[1:]) + 1)]
-        starts += crossed if events[-1] else []
+        starts += (np.flatnonzero(excess[1:] > made.legal_m[1:]) + 1).tolist()
+        if len(crossed) > len(known):
+            events += len(crossed) - len(known)
+            passed_at += crossed
     measurable = float(evidence.found[1:].mean())
-    step = int(min(starts)) if starts else None
-    deepest, passed = largest(np.array(depths)), float(sum(events))
+    deepest, passed = largest(np.array(depths)), float(events)
+    into, through = min(starts, default=None), min(passed_at, default=None)
     return (
-        Measure("interpenetration", deepest, "m", max(alarms), measurable, step),
-        Measure("tunnelling", passed, "events", passed, measurable, step if passed else None),
+        Measure("interpenetration", deepest, "m", max(alarms), measurable, into),
+        Measure("tunnelling", passed, "events", passed, measurable, through),
     )
 
 
