@@ -73,10 +73,12 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
     measurable = float(evidence.found[1:].mean())
     deepest, passed = largest(np.array(depths)), float(events)
     into, through = min(starts, default=None), min(passed_at, default=None)
-    return (
+    found = (
         Measure("interpenetration", deepest, "m", max(alarms), measurable, into),
         Measure("tunnelling", passed, "events", passed, measurable, through),
     )
+    # Where no body is found nothing stands in another one, which earns no credit.
+    return found if evidence.found[1:].any() else tuple(m.failed() for m in found)
 
 
 def _pairs(scene: Scene, judged: list[int]) -> Iterator[tuple[int, int]]:
@@ -90,7 +92,7 @@ def _pairs(scene: Scene, judged: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _joined(scene: Scene, one: int, other: int) -> bool:
-    """Whether both hang on the same body, or one on the other; and what starts in another one."""
+    """Whether both hang on the same body, or one on the other."""
     names = [scene.bodies[i].attached_to or scene.bodies[i].name for i in (one, other)]
     return names[0] == names[1]
 

@@ -59,11 +59,15 @@ def support(evidence: Evidence) -> tuple[Measure, ...]:
     What stands at the start topples, or stands, as it does in the simulator, and when.
     """
     bodies = [i for i in evidence.truth.indices if i in loose(evidence.scene)]
-    return (
+    found = (
         _floating(evidence, bodies),
         *_settling(evidence, bodies),
         *_toppling(evidence, bodies),
     )
+    if evidence.found[1:].any():
+        return found
+    # Where no body is found none floats, which earns no credit.
+    return tuple(m if np.isnan(m.alarm) else m.failed() for m in found)
 
 
 def _floating(evidence: Evidence, bodies: list[int]) -> Measure:
