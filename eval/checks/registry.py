@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from worldsim.errors import unknown
+from worldsim.eval.laws.consistency import consistency
 from worldsim.eval.laws.gravity import gravity
+from worldsim.eval.laws.rotation import rotation
+from worldsim.eval.laws.solidity import solidity
+from worldsim.eval.laws.support import support
 
 from .appearance import appearance
 from .horizon import horizon
@@ -28,6 +32,10 @@ CHECKS: dict[str, Check] = {
     "appearance": appearance,
     "static": static,
     "gravity": gravity,
+    "solidity": solidity,
+    "support": support,
+    "rotation": rotation,
+    "consistency": consistency,
 }
 GATED = ("permanence", "appearance", "static")
 """Checks that a clip in which nothing moves would pass by default: it must not."""

@@ -51,6 +51,12 @@ def gap(reading: Reading, scene: Scene, first: int, second: int) -> Gap:
     )
 
 
+def inside_m(body: Body, local_m: Float) -> Float:
+    """How deep points (..., 3) in a body's axes are in it, below 0 outside; (...)."""
+    distance_m: Float = -_distance(body, local_m)[0]
+    return distance_m
+
+
 def _pose(reading: Reading, scene: Scene, index: int) -> tuple[Float, Float]:
     """Places (S+1, 3) and turns (S+1, 3, 3); a body whose turn does not show is as it started."""
     place = reading.position_m[:, index]
@@ -93,24 +99,26 @@ def _points(body: Body) -> tuple[Float, float]:
             for a in _ROUND
         ]
         return np.array([*rings, (0.0, 0.0, height_m / 2.0), (0.0, 0.0, -height_m / 2.0)]), 0.0
-    vertices, _, _ = surface(body, fine=False)
-    corners = vertices[ConvexHull(vertices).vertices]
+    corners = np.unique(np.concatenate(_pieces(body)), axis=0)
     return corners[:: max(len(corners) // MOST_POINTS, 1)], 0.0
 
 
 def _distance(body: Body, local: Float) -> tuple[Float, Float]:
     """Signed distances (...) of points (..., 3) in a body's axes, and the outward normals there.
 
-    A mesh counts as its convex hull, and beside an edge of it as the nearer plane.
+    A mesh counts as its convex pieces, and beside an edge of one as the nearer plane; the Panda's
+    links count as their convex hulls.
     """
     if body.shape == "sphere":
         length = np.linalg.norm(local, axis=-1)
         return length - body.size_m[0], local / np.maximum(length, 1e-12)[..., None]
     if body.shape == "mesh":
-        planes = _planes(body)
-        away = local @ planes[:, :3].T + planes[:, 3]
-        nearest = away.argmax(-1)
-        return np.take_along_axis(away, nearest[..., None], -1)[..., 0], planes[nearest, :3]
+        found = [_to_planes(planes, local) for planes in _planes(body)]
+        gaps = np.stack([gap_m for gap_m, _ in found], axis=-1)
+        normals = np.stack([normal for _, normal in found], axis=-2)
+        piece = gaps.argmin(-1)[..., None]
+        nearest = np.take_along_axis(normals, piece[..., None], -2)[..., 0, :]
+        return np.take_along_axis(gaps, piece, -1)[..., 0], nearest
     if body.shape == "box":
         over = np.abs(local) - np.array(body.size_m) / 2.0
         axes = np.where(local < 0.0, -1.0, 1.0)[..., None] * np.eye(3)
@@ -130,9 +138,25 @@ def _distance(body: Body, local: Float) -> tuple[Float, Float]:
     return np.where(inside > 0.0, outside, inside), np.where(beyond, slant, face)
 
 
+def _to_planes(planes: Float, local: Float) -> tuple[Float, Float]:
+    """Of a convex piece: the distances (...) to the plane nearest from outside, and its normal."""
+    away = local @ planes[:, :3].T + planes[:, 3]
+    nearest = away.argmax(-1)
+    return np.take_along_axis(away, nearest[..., None], -1)[..., 0], planes[nearest, :3]
+
+
 @lru_cache(maxsize=64)
-def _planes(body: Body) -> Float:
-    """Planes (K, 4) of a mesh's convex hull: n . x + d <= 0 inside."""
+def _planes(body: Body) -> tuple[Float, ...]:
+    """Planes (K, 4) of each of a mesh's convex pieces: n . x + d <= 0 inside."""
+    return tuple(
+        np.unique(np.round(ConvexHull(piece).equations, 9), axis=0) for piece in _pieces(body)
+    )
+
+
+@lru_cache(maxsize=64)
+def _pieces(body: Body) -> tuple[Float, ...]:
+    """Corners (K, 3) of a mesh's convex pieces in m, in its axes."""
+    if body.mesh is not None and body.mesh.pieces:
+        return tuple(max(body.size_m) * np.array(piece) for piece in body.mesh.pieces)
     vertices, _, _ = surface(body, fine=False)
-    planes: Float = np.unique(np.round(ConvexHull(vertices).equations, 9), axis=0)
-    return planes
+    return (vertices[ConvexHull(vertices).vertices],)
