@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from worldsim.errors import unknown
+from worldsim.eval.laws.obedience import obedience
 
 from .appearance import appearance
 from .horizon import horizon
@@ -26,6 +27,7 @@ CHECKS: dict[str, Check] = {
     "permanence": permanence,
     "appearance": appearance,
     "static": static,
+    "obedience": obedience,
 }
 GATED = ("permanence", "appearance", "static")
 """Checks that a clip in which nothing moves would pass by default: it must not."""
