@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from worldsim.errors import unknown
 from worldsim.eval.laws.consistency import consistency
 from worldsim.eval.laws.gravity import gravity
+from worldsim.eval.laws.obedience import obedience
 from worldsim.eval.laws.rotation import rotation
 from worldsim.eval.laws.solidity import solidity
 from worldsim.eval.laws.support import support
@@ -36,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "support": support,
     "rotation": rotation,
     "consistency": consistency,
+    "obedience": obedience,
 }
 GATED = ("permanence", "appearance", "static")
 """Checks that a clip in which nothing moves would pass by default: it must not."""
