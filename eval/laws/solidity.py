@@ -78,7 +78,9 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
         Measure("tunnelling", passed, "events", passed, measurable, through),
     )
     # Where no body is found nothing stands in another one, which earns no credit.
-    return found if evidence.found[1:].any() else tuple(m.failed() for m in found)
+    if evidence.found[1:].any() or not evidence.floor.found[1:, judged].any():
+        return found
+    return tuple(m.failed() for m in found)
 
 
 def _pairs(scene: Scene, judged: list[int]) -> Iterator[tuple[int, int]]:

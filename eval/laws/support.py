@@ -64,7 +64,7 @@ def support(evidence: Evidence) -> tuple[Measure, ...]:
         *_settling(evidence, bodies),
         *_toppling(evidence, bodies),
     )
-    if evidence.found[1:].any():
+    if evidence.found[1:].any() or not evidence.floor.found[1:, evidence.truth.indices].any():
         return found
     # Where no body is found none floats, which earns no credit.
     return tuple(m if np.isnan(m.alarm) else m.failed() for m in found)
