@@ -42,6 +42,24 @@ LEAST: Mapping[str, float] = {
     "still pixels changed": 1e-3,  # of the pixels
     "depth drift": 2e-3,  # m
     "new objects": 0.1,  # of a body
+    "gravity": 0.5,  # of three standard errors, as in all that follow
+    "gravity's angle": 0.5,
+    "gravity by mass": 0.5,
+    "gravity by size": 0.5,
+    "interpenetration": 0.5,
+    "tunnelling": 0.5,  # events
+    "floating": 0.5,
+    "settling": 0.5,
+    "settling tilt": 0.5,
+    "toppled": 0.1,
+    "topple time": 0.5,
+    "angular velocity": 0.5,
+    "slip": 0.5,
+    "spin drift": 0.5,
+    "reprojection error": 0.5,
+    "off the surfaces": 0.5,
+    "action gain": 0.5,
+    "action lag": 0.5,
 }
 """What an alarm must exceed at least: so much is no fault, whatever few clean clips have shown."""
 
