@@ -10,9 +10,11 @@ from worldsim.errors import unknown
 from worldsim.eval.laws.consistency import consistency
 from worldsim.eval.laws.gravity import gravity
 from worldsim.eval.laws.obedience import obedience
+from worldsim.eval.laws.restitution import restitution
 from worldsim.eval.laws.rotation import rotation
 from worldsim.eval.laws.solidity import solidity
 from worldsim.eval.laws.support import support
+from worldsim.eval.laws.timing import timing
 
 from .appearance import appearance
 from .horizon import horizon
@@ -38,6 +40,8 @@ CHECKS: dict[str, Check] = {
     "rotation": rotation,
     "consistency": consistency,
     "obedience": obedience,
+    "restitution": restitution,
+    "timing": timing,
 }
 GATED = ("permanence", "appearance", "static")
 """Checks that a clip in which nothing moves would pass by default: it must not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,11 @@ class Track:
         """Frames (S+1,) with a place."""
         found: Bool = np.logical_not(np.isnan(self.position_m).any(axis=1))
         return found
+
+    def falling(self, gravity_m_s2: Float) -> Track:
+        """The track less what gravity alone does from frame 0 on: flights become straight lines."""
+        t = np.arange(len(self.position_m)) * self.dt_s
+        return replace(self, position_m=self.position_m - 0.5 * gravity_m_s2 * t[:, None] ** 2)
 
     def fit(self, frames: slice | NDArray[np.int64], order: int) -> Motion | None:
         """A polynomial of the places in some frames, least squares; None where too few are found.

@@ -60,6 +60,12 @@ LEAST: Mapping[str, float] = {
     "off the surfaces": 0.5,
     "action gain": 0.5,
     "action lag": 0.5,
+    "restitution": 0.5,
+    "bounce gain": 0.5,
+    "contacts within 1": 0.1,  # F1
+    "contacts within 2": 0.1,
+    "contact order": 0.1,
+    "pushed from afar": 0.5,  # breaks
 }
 """What an alarm must exceed at least: so much is no fault, whatever few clean clips have shown."""
 

@@ -1,0 +1,141 @@
+"""Impacts: where a body's way breaks, with its velocities on either side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.eval.reading.reading import Reading
+
+from .gravity import freed
+from .tracks import Track, track
+from .windows import between, loose, near_m, solid, touching
+
+if TYPE_CHECKING:
+    from worldsim.eval.evidence import Evidence
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+SIDE_FRAMES = 3
+"""So many frames on either side give a velocity."""
+SIGMAS = 4.0
+LEAST_BREAK_M_S = 0.25
+LEAST_ERROR_M_S = 0.02
+
+
+@dataclass(frozen=True)
+class Impact:
+    """A break in the way of one body between two frames.
+
+    Velocities are those at the middle of that step, extrapolated from `SIDE_FRAMES` frames on
+    either side, with the scene's gravity where nothing bears the body. `other` is whom it touches,
+    or comes nearest to; `gap_m` how far off that is read in the frames about the step, within
+    `reach_m` a touch; `normal` points from it to the body.
+    """
+
+    body: int
+    frame: int  # the break lies between this frame and the next
+    before_m_s: Float  # (3,)
+    after_m_s: Float  # (3,)
+    error_m_s: float  # along an axis, of the difference
+    other: int
+    gap_m: float
+    normal: Float  # (3,)
+    reach_m: float
+
+    @property
+    def touches(self) -> bool:
+        """Whether something is near enough to have been touched."""
+        return self.gap_m <= self.reach_m
+
+
+def impacts(evidence: Evidence, reading: Reading) -> list[Impact]:
+    """Breaks in the ways of the loose bodies: sharp changes of velocity that stand out of noise.
+
+    Of breaks in frames that follow each other the sharpest stands for all.
+    """
+    found = []
+    for body in loose(evidence.scene):
+        if body in evidence.truth.indices:
+            found += _of_body(evidence, reading, body)
+    return sorted(found, key=lambda impact: (impact.frame, impact.body))
+
+
+def _of_body(evidence: Evidence, reading: Reading, body: int) -> list[Impact]:
+    path = freed(evidence, track(evidence, reading, body))
+    borne = touching(evidence, reading, body)
+    jumps: dict[int, tuple[float, Float, Float, float]] = {}
+    for step in range(len(path.position_m) - 1):
+        at_s = (step + 0.5) * path.dt_s
+        rows = slice(max(step - SIDE_FRAMES + 1, 0), step + 1)
+        sides = [
+            _side(evidence, path, rows, borne, at_s)
+            for rows in (rows, slice(step + 1, step + 1 + SIDE_FRAMES))
+        ]
+        if sides[0] is None or sides[1] is None:
+            continue
+        (before, error), (after, other_error) = sides[0], sides[1]
+        error = float(np.linalg.norm([LEAST_ERROR_M_S, error, other_error]))
+        size = float(np.linalg.norm(after - before))
+        if size > max(SIGMAS * error, LEAST_BREAK_M_S):
+            jumps[step] = (size, before, after, error)
+    return [
+        _impact(evidence, reading, body, step, *jumps[step][1:])
+        for step in _peaks({step: jump[0] for step, jump in jumps.items()})
+    ]
+
+
+def _side(
+    evidence: Evidence, path: Track, rows: slice, borne: Bool, at_s: float
+) -> tuple[Float, float] | None:
+    """Velocity at a time, and its error, by a straight line: by a fall where nothing bears it."""
+    gravity = np.array(evidence.scene.gravity_m_s2)
+    if borne[rows].mean() > 0.5:
+        gravity = np.zeros(3)
+    motion = path.falling(gravity).fit(rows, 1)
+    if motion is None or len(motion.frames) < 2:
+        return None
+    return motion.numbers[1] + gravity * at_s, float(motion.errors[1])
+
+
+def _peaks(sizes: dict[int, float]) -> list[int]:
+    """Of runs of neighbouring steps the one with the largest size."""
+    runs: list[list[int]] = []
+    for step in sorted(sizes):
+        if runs and step - runs[-1][-1] == 1:
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+    return [max(run, key=lambda step: sizes[step]) for run in runs]
+
+
+def _impact(
+    evidence: Evidence,
+    reading: Reading,
+    body: int,
+    step: int,
+    before: Float,
+    after: Float,
+    error: float,
+) -> Impact:
+    """Whom the body touches there: of those in reach the one that pushes the way it turns."""
+    frames, scene = slice(step, step + 2), evidence.scene
+    change = (after - before) / max(float(np.linalg.norm(after - before)), 1e-9)
+    # Between two frames a body may have come nearer by half of what it moves in a step.
+    swept = 0.5 * float(max(np.linalg.norm(before), np.linalg.norm(after))) * scene.dt_s
+    reach = near_m(scene, body) + swept
+    met = []
+    for other in solid(scene):
+        if other != body:
+            gap = between(reading, scene, body, other)
+            away = np.nan_to_num(gap.gap_m[frames], nan=np.inf)
+            row = int(away.argmin())
+            normal = gap.normal[frames][row]
+            push = float(change @ normal) if away[row] <= reach else -1.0 - float(away[row])
+            met.append((push, float(away[row]), other, normal))
+    push, gap_m, other, normal = max(met, key=lambda one: one[0])
+    return Impact(body, step, before, after, error, other, gap_m, normal, reach)

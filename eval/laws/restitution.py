@@ -1,0 +1,120 @@
+"""Restitution: how fast bodies part after an impact, over how fast they met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldsim.eval.checks.measure import NAN, Measure
+from worldsim.eval.reading.reading import Reading
+
+from .impacts import Impact, impacts
+from .windows import valid_steps
+
+if TYPE_CHECKING:
+    from worldsim.eval.evidence import Evidence
+
+Float = NDArray[np.float64]
+
+SIGMAS = 3.0
+LEAST_APPROACH_M_S = 0.5
+SAME_FRAMES = 1
+MODEL_ERROR = 0.04
+"""What an impact's middle between two frames, and a spin that it makes, leave open."""
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """An impact with its restitution and that one's standard error."""
+
+    impact: Impact
+    restitution: float
+    error: float
+
+
+def restitution(evidence: Evidence) -> tuple[Measure, ...]:
+    """Check 6 of physics-eval: e = -(v+ . n) / (v- . n) along the normal, velocities relative.
+
+    The value is the median over impacts; both clips' impacts are read by the same estimator, as
+    PyBullet's own value is a product of two bodies'. Up to the step at which the clip leaves its
+    reference an impact is compared with the reference's of the same body and frame; anywhere an e
+    above 1 is energy from nowhere (the second measure, largest e less 1).
+    """
+    true, made = bounces(evidence, evidence.floor), bounces(evidence, evidence.reading)
+    valid = valid_steps(evidence)
+    pairs = [(b, a) for b in made if b.impact.frame <= valid for a in _same(b, true)]
+    due = [a for a in true if a.impact.frame <= valid]
+    share = len({id(a) for _, a in pairs}) / len(due) if due else NAN
+    value = float(np.median([b.restitution for b in made])) if made else NAN
+    alarms = [
+        abs(b.restitution - a.restitution) / (SIGMAS * float(np.hypot(b.error, a.error)))
+        for b, a in pairs
+    ]
+    alarm, step = NAN, None
+    if alarms:
+        alarm = max(alarms)
+        step = pairs[int(np.argmax(alarms))][0].impact.frame + 1 if alarm > 1.0 else None
+    return (
+        Measure("restitution", value, "ratio", alarm, share, step, worst=0.0),
+        _gain(true, made, share),
+    )
+
+
+def bounces(evidence: Evidence, reading: Reading) -> list[Bounce]:
+    """Impacts at which bodies touch and meet fast enough."""
+    found = impacts(evidence, reading)
+    some = []
+    for impact in found:
+        if not impact.touches:
+            continue
+        other = _other(impact, found)
+        before = (impact.before_m_s - (other.before_m_s if other else 0.0)) @ impact.normal
+        after = (impact.after_m_s - (other.after_m_s if other else 0.0)) @ impact.normal
+        if before > -LEAST_APPROACH_M_S:
+            continue
+        ratio = -float(after / before)
+        error = impact.error_m_s * float(np.hypot(1.0, ratio)) / -float(before)
+        some.append(Bounce(impact, ratio, float(np.hypot(error, MODEL_ERROR))))
+    return some
+
+
+def _other(impact: Impact, found: list[Impact]) -> Impact | None:
+    """The impact of the body that was met, None where it did not move for it."""
+    near = [
+        one
+        for one in found
+        if one.body == impact.other and abs(one.frame - impact.frame) <= SAME_FRAMES
+    ]
+    return near[0] if near else None
+
+
+def _same(bounce: Bounce, others: list[Bounce]) -> list[Bounce]:
+    """The bounce of the same body off the same one about the same frame, if there is one."""
+    key = (bounce.impact.body, bounce.impact.other)
+    near = [
+        one
+        for one in others
+        if (one.impact.body, one.impact.other) == key
+        and abs(one.impact.frame - bounce.impact.frame) <= SAME_FRAMES
+    ]
+    return sorted(near, key=lambda one: abs(one.impact.frame - bounce.impact.frame))[:1]
+
+
+def _gain(true: list[Bounce], made: list[Bounce], share: float) -> Measure:
+    name, unit = "bounce gain", "ratio"
+    if not made:
+        return Measure(name, NAN, unit, NAN, share)
+    own = max((_over(bounce) for bounce in true), default=0.0)
+    over = [_over(bounce) for bounce in made]
+    worst = made[int(np.argmax(over))]
+    alarm = max(0.0, max(over) - own)
+    largest = max(bounce.restitution for bounce in made) - 1.0
+    step = worst.impact.frame + 1 if alarm > 1.0 else None
+    return Measure(name, max(largest, 0.0), unit, alarm, share, step)
+
+
+def _over(bounce: Bounce) -> float:
+    return max(0.0, bounce.restitution - 1.0) / (SIGMAS * bounce.error)
