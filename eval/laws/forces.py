@@ -33,3 +33,11 @@ def action_force_n(evidence: Evidence, body: int) -> Float:
         force[:] = actuator.gust_n * actions
         force[:1] = 0.0
     return force
+
+
+def action_velocity_m_s(evidence: Evidence, body: int) -> Float:
+    """What the action's force has added to a body's velocity by the middle of each step, (S, 3)."""
+    mass_kg = max(evidence.scene.bodies[body].mass_kg, 1e-9)
+    gained = action_force_n(evidence, body) / mass_kg * evidence.scene.dt_s
+    velocity: Float = np.cumsum(gained, axis=0) - 0.5 * gained
+    return velocity

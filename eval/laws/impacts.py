@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from worldsim.eval.reading.reading import Reading
 
+from .forces import action_velocity_m_s
 from .gravity import freed
-from .tracks import Track, track
+from .tracks import Motion, Track, track
 from .windows import between, loose, near_m, solid, touching
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ Bool = NDArray[np.bool_]
 SIDE_FRAMES = 3
 """So many frames on either side give a velocity."""
 SIGMAS = 4.0
+MOMENTS = 21
+"""Of a step, at one of which its impact is."""
 LEAST_BREAK_M_S = 0.25
 LEAST_ERROR_M_S = 0.02
 
@@ -31,10 +34,10 @@ LEAST_ERROR_M_S = 0.02
 class Impact:
     """A break in the way of one body between two frames.
 
-    Velocities are those at the middle of that step, extrapolated from `SIDE_FRAMES` frames on
-    either side, with the scene's gravity where nothing bears the body. `other` is whom it touches,
-    or comes nearest to; `gap_m` how far off that is read in the frames about the step, within
-    `reach_m` a touch; `normal` points from it to the body.
+    Velocities are those at the moment of that step at which the ways on either side meet, each
+    from `SIDE_FRAMES` frames, with the scene's gravity where nothing bears the body. `other` is
+    whom it touches, or comes nearest to; `gap_m` how far off that is read in the frames about the
+    step, within `reach_m` a touch; `normal` points from it to the body.
     """
 
     body: int
@@ -68,18 +71,22 @@ def impacts(evidence: Evidence, reading: Reading) -> list[Impact]:
 def _of_body(evidence: Evidence, reading: Reading, body: int) -> list[Impact]:
     path = freed(evidence, track(evidence, reading, body))
     borne = touching(evidence, reading, body)
+    pushed_m_s = action_velocity_m_s(evidence, body)
     jumps: dict[int, tuple[float, Float, Float, float]] = {}
     for step in range(len(path.position_m) - 1):
-        at_s = (step + 0.5) * path.dt_s
-        rows = slice(max(step - SIDE_FRAMES + 1, 0), step + 1)
         sides = [
-            _side(evidence, path, rows, borne, at_s)
-            for rows in (rows, slice(step + 1, step + 1 + SIDE_FRAMES))
+            _side(evidence, path, rows, borne)
+            for rows in (
+                slice(max(step - SIDE_FRAMES + 1, 0), step + 1),
+                slice(step + 1, step + 1 + SIDE_FRAMES),
+            )
         ]
         if sides[0] is None or sides[1] is None:
             continue
-        (before, error), (after, other_error) = sides[0], sides[1]
-        error = float(np.linalg.norm([LEAST_ERROR_M_S, error, other_error]))
+        one, other = sides[0], sides[1]
+        at_s = _meeting_s(one, other, step * path.dt_s, path.dt_s)
+        before, after = (side.velocity_m_s(at_s) + pushed_m_s[step] for side in (one, other))
+        error = float(np.linalg.norm([LEAST_ERROR_M_S, one.error_m_s, other.error_m_s]))
         size = float(np.linalg.norm(after - before))
         if size > max(SIGMAS * error, LEAST_BREAK_M_S):
             jumps[step] = (size, before, after, error)
@@ -89,17 +96,42 @@ def _of_body(evidence: Evidence, reading: Reading, body: int) -> list[Impact]:
     ]
 
 
-def _side(
-    evidence: Evidence, path: Track, rows: slice, borne: Bool, at_s: float
-) -> tuple[Float, float] | None:
-    """Velocity at a time, and its error, by a straight line: by a fall where nothing bears it."""
+@dataclass(frozen=True)
+class _Side:
+    """A straight way, or a fall, before or after a break; the action's pushes left out."""
+
+    motion: Motion
+    gravity_m_s2: Float
+
+    @property
+    def error_m_s(self) -> float:
+        return float(self.motion.errors[1])
+
+    def velocity_m_s(self, t_s: float) -> Float:
+        velocity: Float = self.motion.numbers[1] + self.gravity_m_s2 * t_s
+        return velocity
+
+    def position_m(self, t_s: float) -> Float:
+        place: Float = self.motion.position_m(t_s) + 0.5 * self.gravity_m_s2 * t_s**2
+        return place
+
+
+def _side(evidence: Evidence, path: Track, rows: slice, borne: Bool) -> _Side | None:
+    """The way in some frames: a fall where nothing bears the body."""
     gravity = np.array(evidence.scene.gravity_m_s2)
     if borne[rows].mean() > 0.5:
         gravity = np.zeros(3)
     motion = path.falling(gravity).fit(rows, 1)
     if motion is None or len(motion.frames) < 2:
         return None
-    return motion.numbers[1] + gravity * at_s, float(motion.errors[1])
+    return _Side(motion, gravity)
+
+
+def _meeting_s(before: _Side, after: _Side, begin_s: float, dt_s: float) -> float:
+    """When in a step the way before runs into the way after."""
+    times = begin_s + dt_s * np.linspace(0.0, 1.0, MOMENTS)
+    apart = [np.linalg.norm(before.position_m(t) - after.position_m(t)) for t in times]
+    return float(times[int(np.argmin(apart))])
 
 
 def _peaks(sizes: dict[int, float]) -> list[int]:

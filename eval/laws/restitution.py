@@ -12,6 +12,7 @@ from worldsim.eval.checks.measure import NAN, Measure
 from worldsim.eval.reading.reading import Reading
 
 from .impacts import Impact, impacts
+from .tracks import track
 from .windows import valid_steps
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ def bounces(evidence: Evidence, reading: Reading) -> list[Bounce]:
     for impact in found:
         if not impact.touches:
             continue
-        other = _other(impact, found)
-        before = (impact.before_m_s - (other.before_m_s if other else 0.0)) @ impact.normal
-        after = (impact.after_m_s - (other.after_m_s if other else 0.0)) @ impact.normal
+        others = _others(evidence, reading, impact, found)
+        before = (impact.before_m_s - others[0]) @ impact.normal
+        after = (impact.after_m_s - others[1]) @ impact.normal
         if before > -LEAST_APPROACH_M_S:
             continue
         ratio = -float(after / before)
@@ -81,14 +82,19 @@ def bounces(evidence: Evidence, reading: Reading) -> list[Bounce]:
     return some
 
 
-def _other(impact: Impact, found: list[Impact]) -> Impact | None:
-    """The impact of the body that was met, None where it did not move for it."""
-    near = [
-        one
-        for one in found
-        if one.body == impact.other and abs(one.frame - impact.frame) <= SAME_FRAMES
-    ]
-    return near[0] if near else None
+def _others(
+    evidence: Evidence, reading: Reading, impact: Impact, found: list[Impact]
+) -> tuple[Float, Float]:
+    """Velocities before and after of the body that was met."""
+    for one in found:
+        if one.body == impact.other and abs(one.frame - impact.frame) <= SAME_FRAMES:
+            return one.before_m_s, one.after_m_s
+    if not evidence.scene.bodies[impact.other].moves:
+        return np.zeros(3), np.zeros(3)
+    rows = slice(max(impact.frame - 1, 0), impact.frame + 3)
+    motion = track(evidence, reading, impact.other).fit(rows, 1)
+    steady = np.zeros(3) if motion is None else motion.numbers[1]
+    return steady, steady
 
 
 def _same(bounce: Bounce, others: list[Bounce]) -> list[Bounce]:
