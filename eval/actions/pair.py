@@ -57,10 +57,12 @@ class Pair:
             np.stack([track.sigma_m**2 for track in tracks(evidence, evidence.floor)], axis=1)
             for evidence in (self.one, self.other)
         ]
-        return np.sqrt(np.sum(squares, axis=0))
+        sigma: Float = np.sqrt(np.sum(squares, axis=0))
+        return sigma
 
     @cached_property
     def telling(self) -> Bool:
         """Frames and bodies (S+1, M) that the simulator parts by three deviations or more."""
         apart = np.linalg.norm(self.parted_m, axis=-1)
-        return np.nan_to_num(apart, nan=0.0) >= SIGMAS * self.sigma_m
+        telling: Bool = np.nan_to_num(apart, nan=0.0) >= SIGMAS * self.sigma_m
+        return telling

@@ -54,7 +54,7 @@ def response(pair: Pair) -> Response:
     if np.count_nonzero(telling.any(1)) < LEAST_FRAMES:
         return Response(False)
     true_m, shown_m = pair.parted_m[telling], pair.shown_m[telling]
-    found = np.isfinite(shown_m).all(1)
+    found = np.logical_not(np.isnan(shown_m).any(axis=1))
     shown_m = np.where(found[:, None], shown_m, 0.0)
     power, own = float((true_m**2).sum()), float((shown_m**2).sum())
     both = float((true_m * shown_m).sum())

@@ -35,11 +35,11 @@ def obedience(evidence: Evidence) -> tuple[Measure, ...]:
     shown, floor = response(evidence, evidence.reading), response(evidence, evidence.floor)
     if shown is None or floor is None:
         return _nothing(0.0)
-    rows = np.isfinite(floor.shown).all(1)
+    rows = np.logical_not(np.isnan(floor.shown).any(axis=1))
     rows[: min(MOST_LAG, len(rows) // 3)] = False
     if rows.sum() < LEAST_ROWS or np.ptp(floor.asked[rows], axis=0).max() == 0.0:
         return _nothing(0.0)
-    both = rows & np.isfinite(shown.shown).all(1)
+    both = np.logical_and(rows, np.logical_not(np.isnan(shown.shown).any(axis=1)))
     measurable = float(both.sum() / rows.sum())
     if both.sum() < LEAST_ROWS:
         return tuple(m.failed() for m in _nothing(measurable, 0.0))
@@ -50,7 +50,7 @@ def obedience(evidence: Evidence) -> tuple[Measure, ...]:
     lag, better = best_lag(shown, both)
     floor_lag, floor_better = best_lag(floor, both)
     return (
-        Measure("action gain", ratio, "", apart, measurable, worst=0.0),
+        Measure("action gain", ratio, "ratio", apart, measurable, worst=0.0),
         Measure(
             "action lag",
             float(lag - floor_lag),
@@ -92,6 +92,6 @@ def _centred(values: Float) -> Float:
 
 def _nothing(measurable: float, alarm: float = NAN) -> tuple[Measure, ...]:
     return (
-        Measure("action gain", NAN, "", alarm, measurable, worst=0.0),
+        Measure("action gain", NAN, "ratio", alarm, measurable, worst=0.0),
         Measure("action lag", NAN, "frames", alarm, measurable, worst=float(MOST_LAG)),
     )
