@@ -70,9 +70,9 @@ def evaluate(
         passes: passes of the network for each frame.
         limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
             end with exit code 1 where it does not.
-        checks: those to make, all when not given: position, horizon, motion, permanence, appearance,
-            static; and the laws gravity, solidity, support, rotation, consistency, obedience,
-            restitution, timing (docs/checks.md).
+        checks: those to make, all when not given: position, horizon, motion, permanence,
+            appearance, static, and the laws gravity, solidity, support, rotation, consistency,
+            obedience, restitution, timing (docs/checks.md).
         video: a film (mp4, webm, avi), an .npz file (frames, depth_m), a folder of PNGs, or a
             folder of such clips.
         against: the episode that it should show, a recording and a number (data/push/000007); for
