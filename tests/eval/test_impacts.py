@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -25,13 +24,6 @@ from worldsim.sim.simulator import Simulator
 
 TRUTHS = Truths(0)
 STEPS = 24
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    pytest.importorskip("pybullet")
-    with Simulator(seen=False) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

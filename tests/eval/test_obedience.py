@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,13 +18,6 @@ from worldsim.proof.plan import plan
 from worldsim.sim.simulator import Simulator
 
 TRUTHS = Truths(0)
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    pytest.importorskip("pybullet")
-    with Simulator(seen=False) as one:
-        yield one
 
 
 def named(measures: tuple[Measure, ...]) -> dict[str, Measure]:
