@@ -82,10 +82,11 @@ class Law:
 class Limits:
     """What each alarm reaches in clean clips of a scenario: its quantile QUANTILE over `clips`.
 
-    Where the halves of the clips differ in that more than twofold, the limit is so many times
-    higher: a few clips do not tell how far a long tail goes. `joint` is that quantile of a clip's
-    largest alarm over its limit, where the limit was drawn from the other half: with so many
-    alarms one or the other is above its own more often than each. `laws` holds the same by check.
+    Where the halves of the clips differ in that more than twofold, the limit is twice as high: a
+    few clips do not tell how far a long tail goes. `joint` is that quantile of a clip's largest
+    alarm over its limit, where the limits without a long tail were drawn from the other half: with
+    so many alarms one or the other is above its own more often than each. `laws` holds the same by
+    check.
     """
 
     limits: dict[str, float]
@@ -104,15 +105,15 @@ class Limits:
         if not clips:
             raise InputError("limits need the alarms of clean clips")
         halves = (clips[::2], clips[1::2])
-        tails = _tails(_limits(halves[0]), _limits(halves[1]))
-
-        def of(some: Sequence[Alarms]) -> dict[str, float]:
-            limits = _times(_limits(some), tails)
-            return {name: max(limit, LEAST.get(name, 0.0)) for name, limit in limits.items()}
-
+        whole, (one, other) = _limits(clips), map(_limits, halves)
+        tailed = {
+            name: _LONG_TAIL * limit
+            for name, limit in whole.items()
+            if _differ(one.get(name, limit), other.get(name, limit))
+        }
         crossed = [
-            (cls(_scaled(of(drawn)), 1.0, 0), alarms)
-            for drawn, others in (halves, halves[::-1])
+            (cls(_scaled({**limits, **tailed}), 1.0, 0), alarms)
+            for limits, (_, others) in zip((one, other), (halves, halves[::-1]), strict=True)
             for alarms in others
         ]
 
@@ -124,7 +125,7 @@ class Limits:
             return max(1.0, _upper([ratio for ratio in ratios if np.isfinite(ratio)]))
 
         laws = {law: Law(tuple(names), joint(names)) for law, names in (checks or {}).items()}
-        return cls(of(clips), joint(None), len(clips), laws)
+        return cls({**whole, **tailed}, joint(None), len(clips), laws)
 
     def largest(self, alarms: Alarms) -> float:
         """The largest alarm over its limit and what all reach together; alarms without one: 0."""
@@ -205,18 +206,10 @@ def _built(row: Any) -> Limits:
     return Limits(limits, float(row["joint"]), int(row["clips"]), laws)
 
 
-def _tails(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    """By what factor the halves' limits differ, where it is more than _LONG_TAIL."""
-    ratios = {
-        name: max(one[name], other[name]) / min(one[name], other[name])
-        for name in one.keys() & other.keys()
-        if min(one[name], other[name]) > _LEAST and np.isfinite(max(one[name], other[name]))
-    }
-    return {name: ratio for name, ratio in ratios.items() if ratio > _LONG_TAIL}
-
-
-def _times(limits: Mapping[str, float], factors: Mapping[str, float]) -> dict[str, float]:
-    return {name: limit * factors.get(name, 1.0) for name, limit in limits.items()}
+def _differ(one: float, other: float) -> bool:
+    """Whether the limits of two halves differ more than a long tail explains."""
+    low, high = sorted((one, other))
+    return bool(np.isfinite(high) and low > 0.0 and high > _LONG_TAIL * low)
 
 
 def _scaled(limits: Mapping[str, float]) -> dict[str, float]:
@@ -227,7 +220,8 @@ def _scaled(limits: Mapping[str, float]) -> dict[str, float]:
 def _limits(clips: Sequence[Alarms]) -> dict[str, float]:
     """Of every alarm that was measured in one of the clips at least."""
     names = sorted({n for alarms in clips for n, value in alarms.items() if not np.isnan(value)})
-    return {name: _upper([a[name] for a in clips if name in a]) for name in names}
+    reached = {name: _upper([a[name] for a in clips if name in a]) for name in names}
+    return {name: max(limit, LEAST.get(name, 0.0)) for name, limit in reached.items()}
 
 
 def _upper(values: Sequence[float]) -> float:
