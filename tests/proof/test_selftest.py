@@ -17,6 +17,7 @@ from worldsim.eval.verdicts.lines import Limits
 from worldsim.proof import selftest as module
 from worldsim.proof.clips.truths import SCENARIOS
 from worldsim.proof.exam import Job, Outcome
+from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import LINES, Ledger, fingerprint
 from worldsim.proof.selftest import KINDS, selftest
 from worldsim.proof.tables import result_of, stressed
@@ -81,17 +82,18 @@ def test_a_folder_of_another_selftest_is_refused(tmp_path: Path) -> None:
 
 
 def test_figures_of_a_kind(tmp_path: Path) -> None:
-    sizes = (0.15, 0.3, 0.6, 1.2, 2.4)
+    sizes = FAULTS["teleport"].magnitudes
     with Ledger(tmp_path, 0) as ledger:
         for k in range(20):
             size = sizes[k % 5]
-            ledger.add(outcome("teleport", "faulty", k, 5.0 if size >= 0.6 else 0.5, size))
+            ledger.add(outcome("teleport", "faulty", k, 5.0 if size >= 1.0 else 0.5, size))
             ledger.add(outcome("teleport", "clean", k, 0.2))
         made = result_of("teleport", 20, ledger, LIMITS)
         part = result_of("teleport", 5, ledger, LIMITS)
     assert made.auc == pytest.approx(0.8)  # 12 of 20 found, the others tie
-    assert made.found == pytest.approx(0.6) and made.smallest == 0.6
-    assert made.shares == {"0.15": 0.0, "0.3": 0.0, "0.6": 1.0, "1.2": 1.0, "2.4": 1.0}
+    assert made.found == pytest.approx(0.6) and made.smallest == 1.0
+    assert made.shares == {"0.3": 0.0, "0.6": 0.0, "1": 1.0, "1.5": 1.0, "2.4": 1.0}
+    assert made.aucs == {"0.3": 0.5, "0.6": 0.5, "1": 1.0, "1.5": 1.0, "2.4": 1.0}
     assert made.loudest == {ALARM: 12} and made.pixel_auc == 0.5 and part.clips == 5
     low, high = made.interval
     assert low < 0.8 < high
