@@ -138,7 +138,7 @@ def test_other_actions_are_taken_than_told(plans: Plans, simulator: Simulator, k
 
 
 def test_what_vanishes_comes_back(plans: Plans, simulator: Simulator) -> None:
-    made = plans("vanish", 2)  # gone for 4 frames
+    made = plans("vanish", 3)  # gone for 4 frames
     t, label = made.cue.onset, made.truth.scene.index(made.cue.body) + 1
     assert made.faulty.segmentation is not None
     px = (made.faulty.segmentation == label).sum((1, 2))
