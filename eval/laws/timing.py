@@ -130,14 +130,15 @@ def _order(wanted: list[Event], found: list[Event]) -> float:
 
 def _distant(evidence: Evidence) -> Measure:
     """Breaks of velocity with nothing in reach."""
-    counts, first = [], None
-    for reading in (evidence.floor, evidence.reading):
-        alone = [impact for impact in impacts(evidence, reading) if not impact.touches]
-        counts.append(len(alone))
-        first = alone[0].frame + 1 if alone else None
-    more = float(max(0, counts[1] - counts[0]))
+    own, alone = (
+        [impact for impact in impacts(evidence, reading) if not impact.touches]
+        for reading in (evidence.floor, evidence.reading)
+    )
+    more = float(max(0, len(alone) - len(own)))
+    known = {(impact.body, impact.frame) for impact in own}
+    new = [impact.frame + 1 for impact in alone if (impact.body, impact.frame) not in known]
     found = bool(evidence.errors.visible[1:].any())
     return Measure(
-        "pushed from afar", float(counts[1]) if found else NAN, "breaks", more if found else NAN,
-        1.0 if found else NAN, first if more else None,
+        "pushed from afar", float(len(alone)) if found else NAN, "breaks", more if found else NAN,
+        1.0 if found else NAN, new[0] if more else None,
     )  # fmt: skip
