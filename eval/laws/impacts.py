@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from worldsim.eval.reading.reading import Reading
 from .forces import action_velocity_m_s
 from .gravity import freed
 from .tracks import Motion, Track, track
-from .windows import between, loose, near_m, solid, touching
+from .windows import Same, between, loose, near_m, solid, touching
 
 if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
@@ -61,11 +62,18 @@ def impacts(evidence: Evidence, reading: Reading) -> list[Impact]:
 
     Of breaks in frames that follow each other the sharpest stands for all.
     """
-    found = []
+    return list(_impacts(Same(reading, evidence)))
+
+
+@lru_cache(maxsize=128)
+def _impacts(key: Same[Evidence]) -> tuple[Impact, ...]:
+    """The same, found once for a reading."""
+    evidence, reading = key.of, key.reading
+    found: list[Impact] = []
     for body in loose(evidence.scene):
         if body in evidence.truth.indices:
             found += _of_body(evidence, reading, body)
-    return sorted(found, key=lambda impact: (impact.frame, impact.body))
+    return tuple(sorted(found, key=lambda impact: (impact.frame, impact.body)))
 
 
 def _of_body(evidence: Evidence, reading: Reading, body: int) -> list[Impact]:
@@ -111,9 +119,13 @@ class _Side:
         velocity: Float = self.motion.numbers[1] + self.gravity_m_s2 * t_s
         return velocity
 
-    def position_m(self, t_s: float) -> Float:
-        place: Float = self.motion.position_m(t_s) + 0.5 * self.gravity_m_s2 * t_s**2
-        return place
+    def places_m(self, times_s: Float) -> Float:
+        """Places (K, 3) at times (K,)."""
+        start, velocity = self.motion.numbers
+        away = (times_s - self.motion.middle_s)[:, None]
+        fallen = 0.5 * self.gravity_m_s2 * times_s[:, None] ** 2
+        places: Float = start + velocity * away + fallen
+        return places
 
 
 def _side(evidence: Evidence, path: Track, rows: slice, borne: Bool) -> _Side | None:
@@ -130,8 +142,8 @@ def _side(evidence: Evidence, path: Track, rows: slice, borne: Bool) -> _Side | 
 def _meeting_s(before: _Side, after: _Side, begin_s: float, dt_s: float) -> float:
     """When in a step the way before runs into the way after."""
     times = begin_s + dt_s * np.linspace(0.0, 1.0, MOMENTS)
-    apart = [np.linalg.norm(before.position_m(t) - after.position_m(t)) for t in times]
-    return float(times[int(np.argmin(apart))])
+    apart = np.linalg.norm(before.places_m(times) - after.places_m(times), axis=1)
+    return float(times[apart.argmin()])
 
 
 def _peaks(sizes: dict[int, float]) -> list[int]:

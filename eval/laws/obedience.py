@@ -34,11 +34,11 @@ def obedience(evidence: Evidence) -> tuple[Measure, ...]:
     """
     shown, floor = response(evidence, evidence.reading), response(evidence, evidence.floor)
     if shown is None or floor is None:
-        return _nothing(0.0)
+        return _nothing(NAN)
     rows = np.logical_not(np.isnan(floor.shown).any(axis=1))
     rows[: min(MOST_LAG, len(rows) // 3)] = False
     if rows.sum() < LEAST_ROWS or np.ptp(floor.asked[rows], axis=0).max() == 0.0:
-        return _nothing(0.0)
+        return _nothing(NAN)
     both = np.logical_and(rows, np.logical_not(np.isnan(shown.shown).any(axis=1)))
     measurable = float(both.sum() / rows.sum())
     if both.sum() < LEAST_ROWS:

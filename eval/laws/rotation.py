@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from worldsim.sim.scene import Body, Scene
 
 from .balls import ball_turns
 from .tracks import track
-from .windows import between, flights, loose, near_m, solid, valid_steps
+from .windows import Same, between, flights, loose, near_m, solid, valid_steps
 
 if TYPE_CHECKING:
     from worldsim.episode import Episode
@@ -45,6 +46,9 @@ class Spin:
     sigma_rad: Float  # (S+1,) standard error of a turn along an axis
 
 
+_NAMES = (("angular velocity", "rad/s"), ("slip", "share"), ("spin drift", "%"))
+
+
 def rotation(evidence: Evidence) -> tuple[Measure, ...]:
     """Check 18 of physics-eval: angular velocity, rolling against sliding, spin in flight.
 
@@ -52,7 +56,10 @@ def rotation(evidence: Evidence) -> tuple[Measure, ...]:
     |v - w x r| / |v| at the point of contact are compared with the reference up to the valid
     horizon; in flight the angular momentum must stay. Alarms are differences over three standard
     errors that last two steps, less the same for the reference's own frames.
+    Places without pictures have no turns.
     """
+    if not evidence.pictured:
+        return tuple(Measure(name, NAN, unit, NAN, NAN) for name, unit in _NAMES)
     spins = [
         (i, _spin(evidence, evidence.generated, evidence.reading, i), _floor_spin(evidence, i))
         for i in evidence.truth.indices
@@ -64,7 +71,13 @@ Spins = list[tuple[int, Spin, Spin]]
 
 
 def _floor_spin(evidence: Evidence, body: int) -> Spin:
-    return _spin(evidence, evidence.reference, evidence.floor, body)
+    return _kept(Same(evidence.floor, evidence), body)
+
+
+@lru_cache(maxsize=64)
+def _kept(key: Same[Evidence], body: int) -> Spin:
+    """The turns in the reference, read once for all rows of a report."""
+    return _spin(key.of, key.of.reference, key.of.floor, body)
 
 
 def _spin(evidence: Evidence, episode: Episode, reading: Reading, index: int) -> Spin:

@@ -137,7 +137,7 @@ def _distant(evidence: Evidence) -> Measure:
     more = float(max(0, len(alone) - len(own)))
     known = {(impact.body, impact.frame) for impact in own}
     new = [impact.frame + 1 for impact in alone if (impact.body, impact.frame) not in known]
-    found = bool(evidence.errors.visible[1:].any())
+    found = bool((evidence.errors.visible & evidence.found)[1:].any())
     return Measure(
         "pushed from afar", float(len(alone)) if found else NAN, "breaks", more if found else NAN,
         1.0 if found else NAN, new[0] if more else None,

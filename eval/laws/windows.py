@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+T = TypeVar("T")
 
 NEAR_M = 0.004
 """Bodies that are read no farther apart than this, or than a thirtieth of a width, may touch."""
@@ -95,7 +96,7 @@ def near_m(scene: Scene, body: int) -> float:
 
 def between(reading: Reading, scene: Scene, one: int, other: int) -> Gap:
     """The gap of two bodies, computed once for a reading."""
-    return _between(_Keyed(reading, scene), one, other)
+    return _between(Same(reading, scene), one, other)
 
 
 def flights(evidence: Evidence, reading: Reading, body: int, least: int) -> list[Window]:
@@ -125,19 +126,19 @@ def _runs(free: Bool, body: int, offset: int, matched: bool) -> list[Window]:
     ]
 
 
-class _Keyed:
-    """A reading and its scene as a key: the same objects are the same key."""
+class Same(Generic[T]):
+    """A reading and what belongs to it as a key: that of the same reading is the same key."""
 
-    def __init__(self, reading: Reading, scene: Scene) -> None:
-        self.reading, self.scene = reading, scene
+    def __init__(self, reading: Reading, of: T) -> None:
+        self.reading, self.of = reading, of
 
     def __hash__(self) -> int:
         return id(self.reading)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and other.reading is self.reading
+        return isinstance(other, Same) and other.reading is self.reading
 
 
 @lru_cache(maxsize=512)
-def _between(key: _Keyed, one: int, other: int) -> Gap:
-    return gap(key.reading, key.scene, one, other)
+def _between(key: Same[Scene], one: int, other: int) -> Gap:
+    return gap(key.reading, key.of, one, other)
