@@ -79,14 +79,6 @@ class Motion:
     residual_m: Float  # (frames, 3)
     frames: NDArray[np.int64]
 
-    def position_m(self, t_s: float) -> Float:
-        """Place (3,) at a time."""
-        return self._sum(t_s, 0)
-
-    def velocity_m_s(self, t_s: float) -> Float:
-        """Velocity (3,) at a time."""
-        return self._sum(t_s, 1)
-
     @property
     def acceleration_m_s2(self) -> Float:
         """Acceleration (3,) in the middle; zero for a straight line."""
@@ -96,25 +88,6 @@ class Motion:
     def acceleration_error_m_s2(self) -> float:
         """Its standard error along an axis."""
         return float(2.0 * self.errors[2]) if len(self.errors) > 2 else float("inf")
-
-    def velocity_error_m_s(self, t_s: float) -> float:
-        """About the standard error of the velocity along an axis at a time."""
-        away = abs(t_s - self.middle_s)
-        parts = [k * self.errors[k] * away ** (k - 1) for k in range(1, len(self.errors))]
-        return float(np.linalg.norm(parts))
-
-    def _sum(self, t_s: float, derivative: int) -> Float:
-        away = t_s - self.middle_s
-        total = np.zeros(3)
-        for k in range(derivative, len(self.numbers)):
-            factor = float(np.prod(np.arange(k, k - derivative, -1))) if derivative else 1.0
-            total = total + factor * away ** (k - derivative) * self.numbers[k]
-        return total
-
-
-def tracks(evidence: Evidence, reading: Reading) -> list[Track]:
-    """Tracks of the judged bodies by the evidence's reading or its floor, in the truth's order."""
-    return [track(evidence, reading, index) for index in evidence.truth.indices]
 
 
 def track(evidence: Evidence, reading: Reading, index: int) -> Track:
