@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from worldsim.errors import unknown
+from worldsim.eval.laws.arrow import arrow
 from worldsim.eval.laws.consistency import consistency
+from worldsim.eval.laws.energy import energy
 from worldsim.eval.laws.gravity import gravity
 from worldsim.eval.laws.obedience import obedience
 from worldsim.eval.laws.restitution import restitution
@@ -42,6 +44,8 @@ CHECKS: dict[str, Check] = {
     "obedience": obedience,
     "restitution": restitution,
     "timing": timing,
+    "energy": energy,
+    "arrow": arrow,
 }
 GATED = ("permanence", "appearance", "static")
 """Checks that a clip in which nothing moves would pass by default: it must not."""

@@ -17,6 +17,7 @@ from worldsim.sim.scene import Body, Scene
 
 from .balls import ball_turns
 from .tracks import track
+from .turns import moments_kg_m2, steps_rad
 from .windows import Same, between, flights, loose, near_m, solid, valid_steps
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _spin(evidence: Evidence, episode: Episode, reading: Reading, index: int) ->
         sigma_rad = track(evidence, reading, index).sigma_m / (0.25 * max(body.size_m))
     sigma_rad = np.fmax(sigma_rad, LEAST_SIGMA_RAD)
     both = np.hypot(sigma_rad, np.append(np.nan, sigma_rad[:-1]))
-    steps = _steps_rad(body, turns)
+    steps = steps_rad(body, turns)
     steps[np.linalg.norm(steps, axis=1) > MOST_RAD] = np.nan
     return Spin(turns, steps, np.fmax(both, _unrest_rad(steps)))
 
@@ -103,20 +104,6 @@ def _unrest_rad(steps: Float) -> float:
     return float(1.4826 * np.median(kept) / np.sqrt(3.0)) if len(kept) else 0.0
 
 
-def _steps_rad(body: Body, turns: Float) -> Float:
-    """Vectors (S+1, 3) of the turns from each frame to the next."""
-    steps = np.full((len(turns), 3), np.nan)
-    known = np.logical_not(np.isnan(turns).any(axis=1))
-    rows = np.flatnonzero(known[1:] & known[:-1]) + 1
-    if len(rows):
-        after, before = (Rotation.from_quat(turns[r]) for r in (rows, rows - 1))
-        steps[rows] = (after * before.inv()).as_rotvec()
-        if body.shape == "cylinder":
-            axis = before.apply([0.0, 0.0, 1.0])
-            steps[rows] -= (steps[rows] * axis).sum(1)[:, None] * axis
-    return steps
-
-
 def _speed(evidence: Evidence, spins: Spins) -> Measure:
     """Error of the angular velocity in the steps in which the clip is still the reference's."""
     until, errors, over = valid_steps(evidence), [], []
@@ -125,7 +112,7 @@ def _speed(evidence: Evidence, spins: Spins) -> Measure:
         true = floor.turn_rad
         if evidence.reference.states is not None:
             turns = evidence.reference.states.orientation_xyzw[:, index]
-            true = _steps_rad(evidence.scene.bodies[index], turns)
+            true = steps_rad(evidence.scene.bodies[index], turns)
         told = (np.linalg.norm(true, axis=1) < MOST_RAD) & ~np.isnan(floor.turn_rad).any(1)
         told[until + 1 :] = False
         off = np.linalg.norm(made.turn_rad - true, axis=1)[told]
@@ -229,9 +216,10 @@ def _drift(
 ) -> tuple[list[float], float | None]:
     """Relative changes of angular momentum by flight, and the largest over three errors."""
     drifts, over = [], []
-    inertia = _inertia(evidence.scene.bodies[index])
-    if inertia is None:
+    body = evidence.scene.bodies[index]
+    if body.shape == "cylinder":  # its spin about its axis does not show
         return [], None
+    inertia = moments_kg_m2(body) / moments_kg_m2(body).max()
     for window in flights(evidence, reading, index, LEAST_FLIGHT):
         rows = np.arange(window.first + 1, window.last + 1)
         steps = spin.turn_rad[rows]
@@ -246,18 +234,3 @@ def _drift(
         if whole > SIGMAS * float(sigma.mean()) / np.sqrt(len(rows)):
             drifts.append(float(np.sqrt((off**2).mean())) / whole)
     return drifts, max(over, default=None)
-
-
-def _inertia(body: Body) -> Float | None:
-    """Principal moments (3,), the largest being 1; None for cylinders, whose spin does not show."""
-    if body.shape == "sphere":
-        return np.ones(3)
-    if body.shape == "box":
-        x, y, z = np.square(body.size_m)
-        moments = np.array([y + z, x + z, x + y])
-    elif body.mesh is not None:
-        moments = np.array(body.mesh.inertia)
-    else:
-        return None
-    shares: Float = moments / moments.max()
-    return shares
