@@ -10,7 +10,9 @@ from worldsim.errors import unknown
 from worldsim.eval.laws.arrow import arrow
 from worldsim.eval.laws.consistency import consistency
 from worldsim.eval.laws.energy import energy
+from worldsim.eval.laws.friction import friction
 from worldsim.eval.laws.gravity import gravity
+from worldsim.eval.laws.momentum import momentum
 from worldsim.eval.laws.obedience import obedience
 from worldsim.eval.laws.restitution import restitution
 from worldsim.eval.laws.rotation import rotation
@@ -45,6 +47,8 @@ CHECKS: dict[str, Check] = {
     "restitution": restitution,
     "timing": timing,
     "energy": energy,
+    "momentum": momentum,
+    "friction": friction,
     "arrow": arrow,
 }
 GATED = ("permanence", "appearance", "static")

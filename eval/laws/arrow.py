@@ -21,8 +21,8 @@ ENDS = 3
 def arrow(evidence: Evidence) -> tuple[Measure, ...]:
     """Check 17 of physics-eval: does energy fall over the clip, or rise with no work done?
 
-    "arrow of time" is the energy lost over the energy lost and won from row to row, 1 where all
-    falls and 0 where all rises; a clip in which nothing is lost has no arrow and gives about 1/2.
+    "arrow of time" is the energy lost over the energy lost and won from row to row, noise added to
+    either: near 1 where energy falls, near 0 where it rises, 1/2 where nothing is lost.
     The alarm is what was won from the first to the last rows of each piece in all, over three
     standard errors. It looks at the clip alone: where nothing is lost, it cannot tell.
     """
@@ -41,8 +41,9 @@ def arrow(evidence: Evidence) -> tuple[Measure, ...]:
             net_j, variance = net_j + net, variance + error**2
     if not told:
         return (Measure("arrow of time", NAN, "share", NAN, 0.0, worst=0.0),)
-    share = lost_j / max(lost_j + won_j, 1e-12)
-    alarm = max(0.0, net_j) / (SIGMAS * float(np.sqrt(variance)) + 1e-12)
+    noise_j = SIGMAS * float(np.sqrt(variance)) + 1e-12
+    share = (lost_j + noise_j) / (lost_j + won_j + 2.0 * noise_j)
+    alarm = max(0.0, net_j) / noise_j
     return (Measure("arrow of time", share, "share", alarm, 1.0, worst=0.0),)
 
 

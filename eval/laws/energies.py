@@ -91,7 +91,7 @@ def _body(evidence: Evidence, reading: Reading, index: int) -> tuple[Float, Floa
     scene = evidence.scene
     body, path, dt = scene.bodies[index], track(evidence, reading, index), scene.dt_s
     force_n, gravity = action_force_n(evidence, index), np.array(scene.gravity_m_s2)
-    borne = touches(evidence, reading)[:, index].any(1)
+    borne = np.asarray(touches(evidence, reading)[:, index].any(axis=1))
     flies = ~(borne[1:] | borne[:-1])
     middle_m = 0.5 * (path.position_m[1:] + path.position_m[:-1])
     # In flight a body is above the middle of its two places by g dt^2 / 8.

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from worldsim.eval.checks.measure import NAN, Measure
 from worldsim.eval.checks.series import largest_pair, median
-from worldsim.eval.reading.reading import Reading
 
 from .energies import Energy, energies
 from .windows import valid_steps
@@ -64,12 +63,6 @@ def smooth(values: Float) -> Float:
     padded = np.concatenate([values[1:2], values, values[-2:-1]])
     medians: Float = np.median(np.lib.stride_tricks.sliding_window_view(padded, 3), axis=-1)
     return medians
-
-
-def at_stake_j(some: Energy) -> float:
-    """The largest less the least energy of a group, in J."""
-    values = some.total_j[some.rows]
-    return float(np.ptp(values)) if len(values) else 0.0
 
 
 def at_stake_j(evidence: Evidence, some: tuple[Energy, ...]) -> float:

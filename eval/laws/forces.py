@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
 
 Float = NDArray[np.float64]
+UNMOVED_M = 1e-6
 
 
 def action_force_n(evidence: Evidence, body: int) -> Float:
     """Force (S, 3) in N through a body's centre during each step, zero where the action has none.
 
-    The first action of a launch sets a velocity and is no force; a clip whose start frames are
-    more than one begins after it.
+    The first action of a launch sets a velocity and is no force. A clip of several start frames
+    begins after it: its body has left its place.
     """
     scene, actions = evidence.scene, evidence.reference.actions.astype(np.float64)
     force = np.zeros((len(actions), 3))
@@ -31,8 +32,18 @@ def action_force_n(evidence: Evidence, body: int) -> Float:
         force[:, axes] = actions * np.array(scene.action_spec.scales)
     elif isinstance(actuator, Launch):
         force[:] = actuator.gust_n * actions
-        force[:1] = 0.0
+        if _unmoved(evidence, body):
+            force[:1] = 0.0
     return force
+
+
+def _unmoved(evidence: Evidence, body: int) -> bool:
+    """Whether the clip begins where the scene does."""
+    states = evidence.reference.states
+    if states is None:
+        return True
+    start_m = np.array(evidence.scene.bodies[body].position_m)
+    return bool(np.allclose(states.position_m[0, body], start_m, atol=UNMOVED_M))
 
 
 def action_velocity_m_s(evidence: Evidence, body: int) -> Float:

@@ -76,25 +76,20 @@ def _impacts(key: Same[Evidence]) -> tuple[Impact, ...]:
     return tuple(sorted(found, key=lambda impact: (impact.frame, impact.body)))
 
 
+def change_at(evidence: Evidence, reading: Reading, body: int, step: int) -> Impact | None:
+    """A body's velocities on either side of a step, however little they differ."""
+    found = _Ways.of(evidence, reading, body).velocities(step)
+    return None if found is None else _impact(evidence, reading, body, step, *found)
+
+
 def _of_body(evidence: Evidence, reading: Reading, body: int) -> list[Impact]:
-    path = freed(evidence, track(evidence, reading, body))
-    borne = touching(evidence, reading, body)
-    pushed_m_s = action_velocity_m_s(evidence, body)
+    ways = _Ways.of(evidence, reading, body)
     jumps: dict[int, tuple[float, Float, Float, float]] = {}
-    for step in range(len(path.position_m) - 1):
-        sides = [
-            _side(evidence, path, rows, borne)
-            for rows in (
-                slice(max(step - SIDE_FRAMES + 1, 0), step + 1),
-                slice(step + 1, step + 1 + SIDE_FRAMES),
-            )
-        ]
-        if sides[0] is None or sides[1] is None:
+    for step in range(evidence.steps):
+        found = ways.velocities(step)
+        if found is None:
             continue
-        one, other = sides[0], sides[1]
-        at_s = _meeting_s(one, other, step * path.dt_s, path.dt_s)
-        before, after = (side.velocity_m_s(at_s) + pushed_m_s[step] for side in (one, other))
-        error = float(np.linalg.norm([LEAST_ERROR_M_S, one.error_m_s, other.error_m_s]))
+        before, after, error = found
         size = float(np.linalg.norm(after - before))
         if size > max(SIGMAS * error, LEAST_BREAK_M_S):
             jumps[step] = (size, before, after, error)
@@ -102,6 +97,37 @@ def _of_body(evidence: Evidence, reading: Reading, body: int) -> list[Impact]:
         _impact(evidence, reading, body, step, *jumps[step][1:])
         for step in _peaks({step: jump[0] for step, jump in jumps.items()})
     ]
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """A body's way less the action's pushes, where something bears it, and these pushes."""
+
+    evidence: Evidence
+    path: Track
+    borne: Bool  # (S+1,)
+    pushed_m_s: Float  # (S, 3)
+
+    @classmethod
+    def of(cls, evidence: Evidence, reading: Reading, body: int) -> _Ways:
+        return cls(
+            evidence,
+            freed(evidence, track(evidence, reading, body)),
+            touching(evidence, reading, body),
+            action_velocity_m_s(evidence, body),
+        )
+
+    def velocities(self, step: int) -> tuple[Float, Float, float] | None:
+        """Velocities before and after a step, where the two ways meet, and their error."""
+        begin, dt = max(step - SIDE_FRAMES + 1, 0), self.path.dt_s
+        one = _side(self.evidence, self.path, slice(begin, step + 1), self.borne)
+        other = _side(self.evidence, self.path, slice(step + 1, step + 1 + SIDE_FRAMES), self.borne)
+        if one is None or other is None:
+            return None
+        at_s = _meeting_s(one, other, step * dt, dt)
+        before, after = (side.velocity_m_s(at_s) + self.pushed_m_s[step] for side in (one, other))
+        error = float(np.linalg.norm([LEAST_ERROR_M_S, one.error_m_s, other.error_m_s]))
+        return before, after, error
 
 
 @dataclass(frozen=True)

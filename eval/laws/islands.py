@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from worldsim.eval.reading.reading import Reading
 
+from .impacts import impacts
 from .windows import Same, between, loose, near_m, solid, valid_steps
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _touches(key: Same[Evidence]) -> Bool:
         for t in range(valid_steps(evidence) + 1):
             pairs = log.bodies[t][log.bodies[t].min(-1) >= 0]
             hit[t, pairs[:, 0], pairs[:, 1]] = True
-    return hit | hit.transpose(0, 2, 1)
+    both: Bool = np.logical_or(hit, hit.transpose(0, 2, 1))
+    return both
 
 
 def groups(evidence: Evidence, reading: Reading) -> list[list[int]]:
@@ -53,14 +55,18 @@ def groups(evidence: Evidence, reading: Reading) -> list[list[int]]:
     bodies = [i for i in loose(evidence.scene) if i in evidence.truth.indices]
     if not bodies:
         return []
-    ever = touches(evidence, reading).any(0)[np.ix_(bodies, bodies)]
+    ever = np.asarray(touches(evidence, reading).any(axis=0))[np.ix_(bodies, bodies)]
+    for impact in impacts(evidence, reading):
+        if impact.touches and impact.other in bodies:
+            ever[bodies.index(impact.body), bodies.index(impact.other)] = True
     count, labels = connected_components(ever, directed=False)
-    return [[b for b, label in zip(bodies, labels, strict=True) if label == k] for k in range(count)]
+    return [
+        [b for b, label in zip(bodies, labels, strict=True) if label == k] for k in range(count)
+    ]
 
 
 def driven(evidence: Evidence, reading: Reading, bodies: list[int]) -> Bool:
     """Frames (S+1,) in which one of the bodies touches what the actuator moves by itself."""
     scene = evidence.scene
     moved = [i for i in scene.driven if i not in loose(scene)]
-    hit: Bool = touches(evidence, reading)[:, bodies][:, :, moved].any((1, 2))
-    return hit
+    return np.asarray(touches(evidence, reading)[:, bodies][:, :, moved].any((1, 2)))

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from worldsim.eval.checks.measure import NAN, Measure
 from worldsim.eval.checks.series import largest_pair, mean, median
 from worldsim.eval.reading.reading import Reading
-from worldsim.sim.scene import Body, Scene
+from worldsim.sim.scene import Scene
 
 from .balls import ball_turns
 from .tracks import track
