@@ -72,7 +72,7 @@ def evaluate(
             end with exit code 1 where it does not.
         checks: those to make, all when not given: position, horizon, motion, permanence,
             appearance, static, and the laws gravity, solidity, support, rotation, consistency,
-            obedience, restitution, timing (docs/checks.md).
+            obedience, restitution, timing, energy, momentum, friction, arrow (docs/checks.md).
         video: a film (mp4, webm, avi), an .npz file (frames, depth_m), a folder of PNGs, or a
             folder of such clips.
         against: the episode that it should show, a recording and a number (data/push/000007); for
