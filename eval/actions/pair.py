@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError
-from worldsim.eval.checks.position import SIGMAS
+from worldsim.eval.checks.horizon import TOLERANCE_DIAMETERS
+from worldsim.eval.checks.position import SIGMAS, SPREADS
 from worldsim.eval.evidence import Evidence
-from worldsim.eval.laws.tracks import tracks
+from worldsim.eval.laws.tracks import track
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -19,20 +20,21 @@ Bool = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pair:
-    """Evidence of one start under two series of actions; `dose` is how far these differ.
+    """Evidence of one start under two series of actions, which are equal before step `onset`.
 
-    Both have S steps and the same scene; actions are equal before step `onset`. Raises InputError
-    where the two do not fit together.
+    So frames up to `onset` (0 is the last start frame) must be equal. Raises InputError where the
+    two are not of one scene and length, or no frame follows the onset.
     """
 
     one: Evidence
     other: Evidence
     onset: int = 0
-    dose: float = 1.0
 
     def __post_init__(self) -> None:
         if self.one.scene != self.other.scene or self.one.steps != self.other.steps:
             raise InputError("a pair needs two clips of one scene and one length")
+        if not 0 <= self.onset < self.one.steps:
+            raise InputError(f"actions part at step {self.onset} of {self.one.steps}")
 
     @cached_property
     def parted_m(self) -> Float:
@@ -54,15 +56,35 @@ class Pair:
     def sigma_m(self) -> Float:
         """Standard error (S+1, M) of a coordinate of `shown_m`, by the floors' reading."""
         squares = [
-            np.stack([track.sigma_m**2 for track in tracks(evidence, evidence.floor)], axis=1)
-            for evidence in (self.one, self.other)
+            np.stack([track(of, of.floor, i).sigma_m ** 2 for i in of.truth.indices], axis=1)
+            for of in (self.one, self.other)
         ]
         sigma: Float = np.sqrt(np.sum(squares, axis=0))
         return sigma
 
     @cached_property
+    def chaos_m(self) -> Float:
+        """How far (S+1, M) the simulator's runs may part for their start alone; 0 if not known."""
+        known = [of.spread_m for of in (self.one, self.other) if of.spread_m is not None]
+        chaos: Float = np.sqrt(np.sum([m**2 for m in known], axis=0)) if known else np.zeros(1)
+        return np.broadcast_to(chaos, self.sigma_m.shape)
+
+    @cached_property
+    def predictable(self) -> Bool:
+        """Bodies (S+1, M) before the simulator's own runs spread by half a diameter."""
+        within = self.chaos_m <= TOLERANCE_DIAMETERS * self.one.truth.diameter_m
+        predictable: Bool = np.logical_and.accumulate(within, axis=0)
+        return predictable
+
+    @cached_property
     def telling(self) -> Bool:
-        """Frames and bodies (S+1, M) that the simulator parts by three deviations or more."""
-        apart = np.linalg.norm(self.parted_m, axis=-1)
-        telling: Bool = np.nan_to_num(apart, nan=0.0) >= SIGMAS * self.sigma_m
+        """Frames and bodies (S+1, M) that the simulator parts, and would part again.
+
+        Farther than three deviations of the reading, and than two spreads of its own runs from
+        starts that are off by the reading's error, as long as these are together at all.
+        """
+        apart = np.nan_to_num(np.linalg.norm(self.parted_m, axis=-1), nan=0.0)
+        clear = apart >= np.maximum(SIGMAS * self.sigma_m, SPREADS * self.chaos_m)
+        telling: Bool = clear & self.predictable
+        telling[: self.onset + 1] = False
         return telling

@@ -8,24 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.checks.position import SIGMAS
+
 from .pair import Pair
 
 Float = NDArray[np.float64]
 NAN = float("nan")
 LEAST_FRAMES = 2
 """A pair is informative where a body parts in so many frames."""
+LEAST_DOSES = 3
+"""A line of fewer pairs says nothing."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What one pair shows; NaN where the pair is not `informative`, or nothing was found.
+    """What one pair shows; NaN where the pair is not `informative`.
 
     With D what the simulator's two runs differ by and D_hat the same of the clips, over telling
-    frames: `gain` = <D_hat, D> / <D, D>, `cosine` between them, `error` = norm(D_hat - D) /
+    places: `gain` = <D_hat, D> / <D, D>, `cosine` between them, `error` = norm(D_hat - D) /
     norm(D), `chosen` the share of the two clips nearer to their own simulation than to the other,
-    `lag` the frames by which D_hat first shows later than D. `measurable` is the share of telling
-    places that were found. `parted_m` = norm(D) and `shown_m` = <D_hat, D> / norm(D), root mean
-    squares over telling places.
+    `lag` the frames by which D_hat shows later than D. `measurable` is the share of telling places
+    that were found in both clips. `parted_m` = norm(D) and `shown_m` = <D_hat, D> / norm(D), root
+    mean squares over telling places.
     """
 
     informative: bool
@@ -71,10 +75,14 @@ def response(pair: Pair) -> Response:
     )
 
 
-def dose_response(pairs: Sequence[Response]) -> Dose:
-    """Slope through the origin of `shown_m` over `parted_m`, and its share of the variance."""
-    told = [(p.parted_m, p.shown_m) for p in pairs if p.informative]
-    if len(told) < LEAST_FRAMES:
+def dose_response(responses: Sequence[Response]) -> Dose:
+    """Slope through the origin of `shown_m` over `parted_m`, and its share of the variance.
+
+    Uninformative pairs are left out, and fewer than three make no line. A negative share means
+    that one size fits all pairs better than the line does; no response at all has the share 0.
+    """
+    told = [(p.parted_m, p.shown_m) for p in responses if p.informative]
+    if len(told) < LEAST_DOSES:
         return Dose(NAN, NAN, len(told))
     true_m, shown_m = np.array(told).T
     slope = float(true_m @ shown_m / (true_m @ true_m))
@@ -99,15 +107,22 @@ def _chosen(pair: Pair) -> float:
 
 
 def _lag(pair: Pair) -> float:
-    """Frames between D and D_hat passing the same bound, of the body that parts first."""
-    body = int(np.argmax(pair.telling, axis=0)[pair.telling.any(0)].argmin())
-    body = int(np.flatnonzero(pair.telling.any(0))[body])
-    true = int(np.argmax(pair.telling[:, body]))
-    apart = np.nan_to_num(np.linalg.norm(pair.shown_m[:, body], axis=-1), nan=0.0)
-    # Half of what the simulator shows there: what is just past the bound may be read below it.
-    bound_m = np.maximum(
-        2.0 * pair.sigma_m[:, body], 0.5 * np.linalg.norm(pair.parted_m[true, body])
+    """Frames between D and D_hat passing one level, of the body that parts clearly first.
+
+    Clearly: by twice what is telling. The level lies half-way between the frame before and that
+    one, so what the reading is off by moves neither passage. Negative where the clip parts before
+    the simulator; all the rest of the clip where it never does; NaN where no body parts clearly.
+    """
+    apart_m = np.nan_to_num(np.linalg.norm(pair.parted_m, axis=-1), nan=0.0)
+    clear = pair.telling & (apart_m >= 2.0 * SIGMAS * pair.sigma_m)
+    if not clear.any():
+        return NAN
+    frames = np.where(clear.any(0), np.argmax(clear, axis=0), len(clear))
+    body = int(frames.argmin())
+    frame = int(frames[body])
+    level_m = float(
+        max(apart_m[frame - 1 : frame + 1, body].mean(), SIGMAS * pair.sigma_m[frame, body])
     )
-    later = np.flatnonzero(apart >= bound_m)
-    later = later[later >= true]
-    return float(later[0] - true if len(later) else len(apart) - true)
+    shown_m = np.nan_to_num(np.linalg.norm(pair.shown_m[:, body], axis=-1), nan=0.0)
+    true, passed = int(np.argmax(apart_m[:, body] >= level_m)), np.flatnonzero(shown_m >= level_m)
+    return float(passed[0] - true if len(passed) else len(apart_m) - true)
