@@ -40,6 +40,7 @@ def judge_actions(plan: Plan, out: Path, workers: int = 2) -> list[Found]:
         raise InputError(f"--draws must be at least {LEAST_DRAWS}, got {plan.draws}")
     load_bullet()
     _check_fit(plan)
+    out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(_found(plan, workers), total=plan.starts, desc="actions", unit="start", disable=None)
     found = list(bar)
     scored, said = scores(found), notes(found)
