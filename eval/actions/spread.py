@@ -74,7 +74,7 @@ def _spread(draws_m: Float, ensemble_m: Float, informative: float, measurable: f
     """Of places (K, P, 3) and (E, P, 3)."""
     count = len(draws_m)
     inside = [np.mean(_rank(draws_m, run) <= SHARE * (count + 1)) for run in ensemble_m]
-    variance = draws_m.var(axis=0, ddof=1).mean()
+    variance = (draws_m - draws_m[0]).var(axis=0, ddof=1).mean()  # exactly 0 where all are one
     skill = np.mean([(run - draws_m.mean(0)) ** 2 for run in ensemble_m])
     widened = np.sqrt((count + 1) / count * variance)
     return Spread(

@@ -61,7 +61,7 @@ def examine(plan: Plan, number: int) -> Found:
     references = simulated(recorded, actions)
     check_replay(recorded, references[ONE])
     dreamer = Dreamer(plan.model, plan.start_frames, plan.passes)
-    dreams = {label: dreamer(references[ONE], acted) for label, acted in actions.items()}
+    dreams = {label: dreamer(references[ONE], acted, plan.seed) for label, acted in actions.items()}
     reader = _remembering()
     with reruns() as rerun:
         cases = {
