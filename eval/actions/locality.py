@@ -37,8 +37,11 @@ class Locality:
     measurable: float
 
     @property
-    def passed(self) -> bool:
-        return bool(self.excess <= SIGMAS and self.measurable >= LEAST_MEASURABLE)
+    def passed(self) -> float:
+        """1 or 0; NaN where nothing that can be seen is out of reach."""
+        if np.isnan(self.measurable):
+            return NAN
+        return float(self.excess <= SIGMAS and self.measurable >= LEAST_MEASURABLE)
 
 
 @dataclass(frozen=True)
