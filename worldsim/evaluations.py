@@ -36,6 +36,9 @@ def evaluate(
     sizes: tuple[int, ...] = (64, 128),
     modes: tuple[str, ...] = ("A", "B"),
     steps: int = 32,
+    actions: bool = False,
+    starts: int = 8,
+    draws: int = 16,
     selftest: bool = False,
     clips: int = 200,
     kinds: tuple[str, ...] = (),
@@ -53,6 +56,10 @@ def evaluate(
     With --floors it measures its own reading: what a perfect clip would be found to be off by.
 
     Example: worldsim evaluate --floors --scenarios push drop --out runs/floors
+
+    With --actions it asks what actions change: other ones from one start, none, and many futures.
+
+    Example: worldsim evaluate --actions --model push-64 --data data/push-test --out runs/actions
 
     With --selftest it judges itself: does it find planted faults, and let mere looks pass?
 
@@ -87,12 +94,17 @@ def evaluate(
         sizes: floors: widths of the frames in pixels.
         modes: floors: A with depth, B without.
         steps: floors: frames an episode, after the first.
+        actions: judge the model by pairs of actions, beside the simulator under the same: response,
+            locality, spread of its futures (docs/checks-actions.md).
+        starts: actions: starts, one an episode of the recording.
+        draws: actions: futures that the model draws of each start, 8 at least; one where it draws
+            the same every time.
         selftest: plant faults into true clips and judge those; needs no model and no data. What is
             finished stays in --out: the same line goes on from there.
         clips: selftest: faulty clips of every kind, and as many clean ones.
         kinds: selftest: kinds of faults and controls, and stress, the stress table; all when not
             given.
-        seed: floors, selftest: draws the clips.
+        seed: actions, floors, selftest: draws the clips.
         workers: processes.
     """
     if selftest:
@@ -108,6 +120,9 @@ def evaluate(
     if model is None or data is None:
         ways = "--model and --data, or --video and --against, or --floors, or --selftest"
         raise InputError(f"evaluate needs {ways}")
+    if actions:
+        _actions(model, data, out, starts, draws, start_frames, horizon, passes, seed, workers)
+        return
     episodes = 40 if episodes is None else episodes
     from worldsim.eval.checks.registry import chosen
     from worldsim.eval.limits import LEVELS, check_limits
@@ -135,6 +150,32 @@ def evaluate(
     print(f"\nlimits of a {limits} model:", *held, sep="\n")
     if not all(check.passed for check in held):
         raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
+
+
+def _actions(
+    model: str,
+    data: Path,
+    out: Path,
+    starts: int = 8,
+    draws: int = 16,
+    start_frames: int = 1,
+    horizon: int = 48,
+    passes: int = 1,
+    seed: int = 0,
+    workers: int = 2,
+) -> None:
+    """worldsim evaluate --actions: see worldsim.pairs.judge.judge_actions."""
+    from worldsim import checkpoints
+    from worldsim.pairs.judge import judge_actions
+    from worldsim.pairs.plan import Plan
+
+    arguments.positive(starts=starts, start_frames=start_frames, horizon=horizon)
+    arguments.positive(passes=passes, workers=workers)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    arguments.not_negative(seed=seed)
+    folder = arguments.folder(out)
+    plan = Plan(checkpoints.find(model), data, starts, draws, start_frames, horizon, passes, seed)
+    judge_actions(plan, folder, workers)
 
 
 def _selftest(out: Path, clips: int, kinds: Sequence[str], seed: int, workers: int) -> None:

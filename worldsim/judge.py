@@ -54,7 +54,7 @@ def judge(
     dataset = Dataset(data)
     dataset.check_finished()
     find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
-    _refuse_training_data(checkpoints.find(model), dataset)
+    refuse_training_data(checkpoints.find(model), dataset)
     library = None if train_data is None else Library.of(_seen(Dataset(train_data)))
     references = _references(dataset, episodes, start_frames - 1 + horizon)
     env = dreamer(references[0], checkpoints.find(model), passes)
@@ -85,7 +85,7 @@ def judge(
     return report
 
 
-def _refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
+def refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
     """A model must be judged on what it was not trained on."""
     run = checkpoint / "run.json"
     try:

@@ -23,7 +23,7 @@ from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
 from worldsim.data.store import load_episode
 from worldsim.errors import InputError
-from worldsim.judge import _refuse_training_data
+from worldsim.judge import refuse_training_data
 from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
 from worldsim.training import objective
@@ -183,7 +183,7 @@ def test_a_mix_is_trained_on_and_its_digests_are_kept(data: Path, tmp_path: Path
     assert splits == ["id", "ood"]
     for path in (data, other):
         with pytest.raises(InputError, match="was trained on"):
-            _refuse_training_data(out, Dataset(path))
+            refuse_training_data(out, Dataset(path))
     with pytest.raises(InputError, match="other weights"):
         run([data, other], out, steps=2, weights=(1, 1), resume=True)
     run([data, other], out, steps=2, weights=(2, 1), resume=True)

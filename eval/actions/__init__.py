@@ -1,0 +1,1 @@
+"""What actions change: pairs of clips from one start, and many clips of one future."""
