@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 EXPLAINED = 1.5
@@ -17,7 +18,7 @@ class Change:
     """One quantity of the scene that explains a clip when it is another.
 
     `value` is a factor of what the scene has, with `unit` empty, or an offset in `unit`; `error`
-    is its standard error. `name` says of what, for example "friction of ball".
+    is its standard error, infinite where any farther value explains as much. `name` says of what, for example "friction of ball".
     """
 
     name: str
@@ -27,8 +28,10 @@ class Change:
 
     def __str__(self) -> str:
         if self.unit:
-            return f"{self.name} {self.value:+.2f} +- {self.error:.2f} {self.unit}"
-        return f"{self.name} x{self.value:.2f} +- {self.error:.2f}"
+            return f"{self.name} {self.value:+.3g} +- {self.error:.1g} {self.unit}"
+        if math.isinf(self.error):
+            return f"{self.name} x{self.value:.3g} or {'more' if self.value > 1.0 else 'less'}"
+        return f"{self.name} x{self.value:.3g} +- {self.error:.1g}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,25 @@ from worldsim.sim.simulator import Simulator
 
 Float = NDArray[np.float64]
 
-FACTORS = (0.2, 0.4, 0.6, 0.8, 1.25, 1.6, 2.5, 5.0)
+FACTORS = (0.5, 2.0, 0.7, 1.4, 0.3, 4.0)
 MOST_FACTOR = 8.0
 MOST_M_S = 3.0
 STEP = 0.01
 """Of a logarithm or a velocity, for derivatives: contacts make smaller ones rough."""
-EVALUATIONS = 8
+EVALUATIONS, FEW = 8, 4
+"""Steps of a fit, and of one that only has to tell onsets apart."""
 SUSPECTS = 3
 BODIES = 2
-ONSETS = (0, 1, 2, 3, 4, 6)
-"""Frames before the parting at which a change may have begun; the clip's start is tried too."""
+BACK = (0, 1, 2, 4, 6, 9, 13, 18)
+"""Frames before the parting at which a change may have begun, for a scan."""
+STARTS = 2
+ENOUGH = 1.0
+"""A suspect that leaves so little ends the search."""
+FLAT = 0.3
+"""A logarithm with a larger standard error is known on one side only."""
+HALVINGS = 6
+LATEST_START = 1
+"""A clip that parts from its reference later has its start velocities."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +54,32 @@ class Fit:
         return dict(zip(self.knobs, self.values.tolist(), strict=True))
 
 
-def fitted(segment: Segment, start: dict[Knob, float], onset: int, last: int) -> Fit:
-    """Least squares from `start`, softened (scipy, Cauchy's loss)."""
+def fitted(
+    segment: Segment, start: dict[Knob, float], onset: int, last: int, most: int = EVALUATIONS
+) -> Fit:
+    """Least squares from `start` (scipy, Cauchy's loss), with at most so many steps."""
     names = tuple(start)
 
     def vector(x: Float) -> Float:
         return segment.vector(dict(zip(names, x.tolist(), strict=True)), onset, last)
 
     def slopes(x: Float) -> Float:
-        shifts = STEP * np.eye(len(x))
-        return np.stack([(vector(x + s) - vector(x - s)) / (2.0 * STEP) for s in shifts], axis=1)
+        shifts, here = STEP * np.eye(len(x)), vector(x)
+        return np.stack([(vector(x + shift) - here) / STEP for shift in shifts], axis=1)
 
-    most = np.array([MOST_M_S if n.kind == VELOCITY else np.log(MOST_FACTOR) for n in names])
+    far = np.array([MOST_M_S if n.kind == VELOCITY else np.log(MOST_FACTOR) for n in names])
     found = least_squares(
         vector,
-        np.array(list(start.values())).clip(-most, most),
+        np.array(list(start.values())).clip(-far, far),
         slopes,
-        (-most - 1e-9, most + 1e-9),
+        (-far - STEP, far + STEP),
         loss="cauchy",
         f_scale=SOFT,
-        max_nfev=EVALUATIONS,
+        max_nfev=most,
         xtol=1e-5,
         ftol=1e-4,
     )
-    slope = slopes(found.x)
-    errors = np.sqrt(np.diag(np.linalg.pinv(slope.T @ slope)))
+    errors = np.sqrt(np.diag(np.linalg.pinv(found.jac.T @ found.jac)))
     return Fit(names, found.x, errors, onset, last, float(found.cost))
 
 
@@ -85,8 +95,10 @@ def explain(
     """
     actions = evidence.reference.actions
     segment = Segment(evidence, simulator, actions[:0] if lead is None else lead)
-    if not segment.replays():
+    reason = evidence.unreadable
+    if not reason and not segment.replays():
         reason = "the simulator does not repeat the reference"
+    if reason:
         return Explanation((), np.inf, np.inf, 0, 0, 0, reason)
     before = segment.residual({}, 0)
     best = None if before <= EXPLAINED else _best(segment)
@@ -98,42 +110,109 @@ def explain(
     return Explanation(changes, residual, before, onset, segment.since, steps)
 
 
-def _best(segment: Segment) -> Fit:
-    """The best of the suspects after all steps; suspects are the best after a few."""
+def _best(segment: Segment) -> Fit | None:
+    """The best after all steps of those suspects that are the best after a few.
+
+    None where nothing has an effect.
+    """
     near = min(segment.parting + LEAST_STEPS, segment.last)
-    scanned = [_scanned(segment, (knob,), near) for knob in _knobs(segment)]
-    suspects = sorted(scanned, key=lambda fit: fit.cost)[:SUSPECTS]
-    return min((_sharpened(segment, fit) for fit in suspects), key=lambda fit: fit.cost)
+    names = knobs(segment.evidence.scene, segment.loose, segment.off[:BODIES])
+    scanned = [cells for knob in names if (cells := _scanned(segment, knob, near))]
+    scanned = sorted([*scanned, *_kicked(segment, near)], key=lambda cells: cells[0].cost)
+    fits: list[Fit] = []
+    for cells in scanned[:SUSPECTS]:
+        fits.append(_sharpened(segment, cells))
+        if segment.residual(fits[-1].theta, fits[-1].onset) <= ENOUGH:
+            break
+    if not fits:
+        return None
+    best = min(fits, key=lambda fit: fit.cost)
+    if segment.residual(best.theta, best.onset) <= EXPLAINED:
+        return _least(segment, best)
+    pairs = [_joined(segment, best, cells[0]) for cells in scanned[: SUSPECTS + 1]]
+    return min([best, *pairs], key=lambda fit: fit.cost)
 
 
-def _knobs(segment: Segment) -> Sequence[Knob]:
-    return knobs(segment.evidence.scene, segment.loose, segment.off[:BODIES])
+def _kicked(segment: Segment, last: int) -> list[list[Fit]]:
+    """The first body off its way given another start velocity, where it is off from the start."""
+    body = segment.off[0] if segment.off else ""
+    if segment.parting > LATEST_START or body not in segment.loose:
+        return []
+    velocity_m_s = segment.kick_m_s(body)
+    if velocity_m_s is None:
+        return []
+    names = tuple(Knob(VELOCITY, body, axis) for axis in range(3))
+    theta = dict(zip(names, velocity_m_s.tolist(), strict=True))
+    cost = segment.cost(theta, 0, last)
+    return [[Fit(names, velocity_m_s, np.zeros(3), 0, last, cost)]]
 
 
-def _scanned(segment: Segment, names: tuple[Knob, ...], last: int) -> Fit:
-    """The best of a grid of one factor, at a few onsets."""
-    (knob,) = names
-    best = Fit(names, np.zeros(1), np.zeros(1), segment.parting, last, np.inf)
-    for onset in sorted({max(segment.parting - back, 0) for back in (0, 2)} | {0}):
-        for factor in FACTORS:
-            x = float(np.log(factor))
-            cost = segment.cost({knob: x}, onset, last)
-            if cost < best.cost:
-                best = Fit(names, np.array([x]), np.zeros(1), onset, last, cost)
-    return best
+def _joined(segment: Segment, best: Fit, other: Fit) -> Fit:
+    """Both changes at once from the best one's onset on; the best where they are of one kind."""
+    if other.knobs[0].kind == best.knobs[0].kind:
+        return best
+    start = best.theta | dict.fromkeys(other.knobs, 0.0)
+    near = fitted(segment, start, best.onset, other.last, EVALUATIONS)
+    return _lengthened(segment, near)
 
 
-def _sharpened(segment: Segment, found: Fit) -> Fit:
-    """The fit with its onset sought, then with all steps."""
-    onsets = {max(segment.parting - back, 0) for back in ONSETS} | {0}
-    fits = [fitted(segment, found.theta, onset, found.last) for onset in sorted(onsets)]
-    near = min(fits, key=lambda fit: fit.cost)
+def _scanned(segment: Segment, knob: Knob, last: int) -> list[Fit]:
+    """The best of a grid of one factor at each of some onsets, the best onset first.
+
+    The way back ends where it has been worse twice; an onset as good as a later one is left out.
+    """
+    cells: list[Fit] = []
+    known, worse = [segment.run({}, 0, last)], 0
+    for onset in dict.fromkeys(max(segment.parting - back, 0) for back in BACK):
+        probe = segment.run({knob: float(np.log(FACTORS[0]))}, onset, last)
+        if any(np.array_equal(probe, other) for other in known):
+            continue
+        known.append(probe)
+        costs = {x: segment.cost({knob: x}, onset, last) for x in np.log(FACTORS).tolist()}
+        x = min(costs, key=costs.__getitem__)
+        worse = worse + 1 if cells and costs[x] > min(cell.cost for cell in cells) else 0
+        cells.append(Fit((knob,), np.array([x]), np.zeros(1), onset, last, costs[x]))
+        if worse == 2:
+            break
+    return sorted(cells, key=lambda cell: cell.cost)
+
+
+def _sharpened(segment: Segment, cells: Sequence[Fit]) -> Fit:
+    """The best fit to a few steps from some cells, its onset sought; then to all steps."""
+    near = {cell.onset: _again(segment, cell, cell.onset, FEW) for cell in cells[:STARTS]}
+    while cells[0].knobs[0].kind != VELOCITY:
+        best = min(near.values(), key=lambda fit: fit.cost)
+        beside = [t for t in (best.onset - 1, best.onset + 1) if 0 <= t <= segment.parting]
+        new = [t for t in beside if t not in near]
+        if not new:
+            break
+        near |= {onset: _again(segment, best, onset, FEW) for onset in new}
+    ranked = sorted(near.values(), key=lambda fit: fit.cost)[:STARTS]
+    return min((_lengthened(segment, fit) for fit in ranked), key=lambda fit: fit.cost)
+
+
+def _again(segment: Segment, fit: Fit, onset: int, most: int) -> Fit:
+    return fitted(segment, fit.theta, onset, fit.last, most)
+
+
+def _lengthened(segment: Segment, fit: Fit) -> Fit:
+    """The fit to all steps; contacts may make the way there rough, and the start the best."""
+    near = _again(segment, fit, fit.onset, EVALUATIONS)
     far = fitted(segment, near.theta, near.onset, segment.last)
-    # Contacts after the first steps make the way to the best rough: the nearer fit may be better.
     cost = segment.cost(near.theta, near.onset, segment.last)
-    if cost < far.cost:
-        return Fit(near.knobs, near.values, near.errors, near.onset, segment.last, cost)
-    return far
+    return far if far.cost <= cost else replace(near, last=segment.last, cost=cost)
+
+
+def _least(segment: Segment, fit: Fit) -> Fit:
+    """Of factors that explain as well, the one nearest to 1; its error is then infinite."""
+    if len(fit.knobs) > 1 or fit.errors[0] < FLAT:
+        return fit
+    low, high = 0.0, float(fit.values[0])
+    for _ in range(HALVINGS):
+        x = 0.5 * (low + high)
+        enough = segment.cost({fit.knobs[0]: x}, fit.onset, fit.last) <= fit.cost + 0.5
+        low, high = (low, x) if enough else (x, high)
+    return replace(fit, values=np.array([high]), errors=np.array([np.inf]))
 
 
 def _changes(fit: Fit, residual: float) -> list[Change]:

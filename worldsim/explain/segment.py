@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.eval.chaos import reading_error_m
 from worldsim.eval.evidence import Evidence
 from worldsim.eval.laws.tracks import LEAST_SIGMA_M
 from worldsim.explain.knobs import Knob, Theta, turn
@@ -23,8 +22,11 @@ LEAST_STEPS = 6
 BEFORE = 3
 """Frames before a clip parts from its reference that belong to its segment."""
 OFF_SIGMAS = 4.0
-MOST_SIGMAS = 3.0
-"""A place counts with its own error up to so many of the reference's: smear earns no wider one."""
+OWN_SIGMAS = 5.0
+"""Blur, codec and noise move a whole outline: places err by so many of a fit's own errors."""
+MOST_DIAMETERS = 0.05
+"""No place errs by more of the body's diameter: smear earns no wider limit."""
+KICK_STEPS = 3
 SOFT = 5.0
 """Misfits beyond so many errors count by their logarithm while theta is sought."""
 
@@ -54,12 +56,8 @@ class Segment:
         lost = np.isnan(evidence.places_m).any(-1)
         hidden = evidence.reading.hidden[:, truth.indices]
         self.counted = np.where(lost, truth.visible & ~hidden, True)
-        sigma_m = max(reading_error_m(floor_m, truth), LEAST_SIGMA_M)
-        own = evidence.reading.covariance_m2[:, truth.indices]
-        own_m = np.sqrt(np.nan_to_num(np.trace(own, axis1=2, axis2=3) / 3.0).clip(0.0))
-        self.sigma_m = own_m.clip(sigma_m, MOST_SIGMAS * sigma_m)
-        steady = np.linalg.norm(bias_m, axis=-1) < MOST_SIGMAS * OFF_SIGMAS * sigma_m
-        self.places_m = evidence.places_m - bias_m * steady[..., None]
+        self.sigma_m = _sigma_m(evidence, bias_m)
+        self.places_m = evidence.places_m - bias_m
         apart = self._far(self.misfits(truth.position_m)) > OFF_SIGMAS
         first = np.flatnonzero(apart.any(1))
         self.parting = max(int(first[0]) - 1, 0) if len(first) else evidence.steps
@@ -83,6 +81,21 @@ class Segment:
         again = self.run({}, self.last, self.last)
         true = self.evidence.truth.position_m[: self.last + 1]
         return bool(np.abs(again - true).max() < 1e-6)
+
+    def kick_m_s(self, body: str) -> Float | None:
+        """Velocity (3,) at the start that a body lacks in the reference, by its first places.
+
+        None where it is not seen in them.
+        """
+        m = self.evidence.truth.bodies.index(body)
+        frames = slice(1, KICK_STEPS + 1)
+        t = np.arange(len(self.places_m))[frames] * self.evidence.scene.dt_s
+        off_m = (self.places_m - self.evidence.truth.position_m)[frames, m]
+        seen = ~np.isnan(off_m).any(1)
+        if not seen.any():
+            return None
+        velocity: Float = np.median(off_m[seen] / t[seen, None], axis=0)
+        return velocity
 
     def run(self, theta: Theta, onset: int, last: int) -> Float:
         """Places (last + 1, M, 3), with theta in force from frame `onset` on."""
@@ -141,6 +154,19 @@ class Segment:
         counts = self.counted[self.since + 1 : self.last + 1].sum(0)
         square = (far**2).sum(0) / np.maximum(counts, 1)
         return float(np.sqrt(square.max()))
+
+
+def _sigma_m(evidence: Evidence, bias_m: Float) -> Float:
+    """Standard errors (S+1, M) of a coordinate: of the fit, or what the reference is read off by.
+
+    Where a body is half hidden, places err alike in both clips as long as these are alike.
+    """
+    truth = evidence.truth
+    covariance = evidence.reading.covariance_m2[:, truth.indices]
+    own_m = OWN_SIGMAS * np.sqrt(np.trace(covariance, axis1=2, axis2=3).clip(0.0) / 3.0)
+    most_m = np.maximum(MOST_DIAMETERS * truth.diameter_m, LEAST_SIGMA_M)
+    sigma_m: Float = np.fmax(own_m, LEAST_SIGMA_M).clip(LEAST_SIGMA_M, most_m)
+    return np.maximum(sigma_m, np.linalg.norm(bias_m, axis=-1) / np.sqrt(3.0))
 
 
 def _first(apart: Bool) -> NDArray[np.int64]:
