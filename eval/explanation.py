@@ -18,7 +18,8 @@ class Change:
     """One quantity of the scene that explains a clip when it is another.
 
     `value` is a factor of what the scene has, with `unit` empty, or an offset in `unit`; `error`
-    is its standard error, infinite where any farther value explains as much. `name` says of what, for example "friction of ball".
+    is its standard error, infinite where any farther value explains as much. `name` says of what,
+    for example "friction of ball".
     """
 
     name: str

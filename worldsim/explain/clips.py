@@ -35,6 +35,6 @@ def explained(
 
 
 def lines(report: Report) -> Iterable[str]:
-    """One line a clip that is explained: `episode 3: consistent, but gravity x0.5 +- 0.02 (R 1)`."""
+    """A line for each explained clip: `episode 3: consistent, but gravity x0.5 +- 0.02 (R 1)`."""
     clips = [clip for clip in report.clips if clip.explanation is not None]
     return [f"episode {clip.episode + 1}: {clip.explanation}" for clip in clips]

@@ -20,8 +20,9 @@ Float = NDArray[np.float64]
 FACTORS = (0.5, 2.0, 0.7, 1.4, 0.3, 4.0)
 MOST_FACTOR = 8.0
 MOST_M_S = 3.0
-STEP = 0.01
-"""Of a logarithm or a velocity, for derivatives: contacts make smaller ones rough."""
+STEP, LEAST_STEP = 0.01, 1e-4
+"""Of a logarithm or a velocity, for derivatives: contacts make smaller ones
+rough, and chaos larger ones false once theta is known better."""
 EVALUATIONS, FEW = 8, 4
 """Steps of a fit, and of one that only has to tell onsets apart."""
 SUSPECTS = 3
@@ -34,6 +35,9 @@ ENOUGH = 1.0
 FLAT = 0.3
 """A logarithm with a larger standard error is known on one side only."""
 HALVINGS = 6
+LONGER = 3
+"""Steps by which a fit grows where it cannot be made at once."""
+SPREAD = (0.0, -2.0, -1.0, 1.0, 2.0)
 LATEST_START = 1
 """A clip that parts from its reference later has its start velocities."""
 
@@ -49,23 +53,34 @@ class Fit:
     last: int
     cost: float
 
+    def with_values(self, values: Float) -> Fit:
+        return replace(self, values=values)
+
     @property
     def theta(self) -> dict[Knob, float]:
         return dict(zip(self.knobs, self.values.tolist(), strict=True))
 
 
 def fitted(
-    segment: Segment, start: dict[Knob, float], onset: int, last: int, most: int = EVALUATIONS
+    segment: Segment,
+    start: dict[Knob, float],
+    onset: int,
+    last: int,
+    most: int = EVALUATIONS,
+    step: float = STEP,
 ) -> Fit:
-    """Least squares from `start` (scipy, Cauchy's loss), with at most so many steps."""
+    """Least squares from `start` (scipy, Cauchy's loss), with at most so many steps.
+
+    `step` is that of the derivatives' differences.
+    """
     names = tuple(start)
 
     def vector(x: Float) -> Float:
         return segment.vector(dict(zip(names, x.tolist(), strict=True)), onset, last)
 
     def slopes(x: Float) -> Float:
-        shifts, here = STEP * np.eye(len(x)), vector(x)
-        return np.stack([(vector(x + shift) - here) / STEP for shift in shifts], axis=1)
+        shifts, here = step * np.eye(len(x)), vector(x)
+        return np.stack([(vector(x + shift) - here) / step for shift in shifts], axis=1)
 
     far = np.array([MOST_M_S if n.kind == VELOCITY else np.log(MOST_FACTOR) for n in names])
     found = least_squares(
@@ -196,11 +211,32 @@ def _again(segment: Segment, fit: Fit, onset: int, most: int) -> Fit:
 
 
 def _lengthened(segment: Segment, fit: Fit) -> Fit:
-    """The fit to all steps; contacts may make the way there rough, and the start the best."""
-    near = _again(segment, fit, fit.onset, EVALUATIONS)
-    far = fitted(segment, near.theta, near.onset, segment.last)
-    cost = segment.cost(near.theta, near.onset, segment.last)
-    return far if far.cost <= cost else replace(near, last=segment.last, cost=cost)
+    """The fit to all steps, at once or, where contacts make that way rough, a few more at a time.
+
+    What leaves the first steps unexplained is not followed so far.
+    """
+    fit = _again(segment, fit, fit.onset, EVALUATIONS)
+    far = _longer(segment, fit, segment.last)
+    if segment.residual(far.theta, far.onset) <= EXPLAINED:
+        return far
+    while fit.last < segment.last and (
+        segment.residual(fit.theta, fit.onset, fit.last) <= EXPLAINED
+    ):
+        fit = _longer(segment, fit, min(fit.last + LONGER, segment.last))
+    return fit if fit.last == segment.last and fit.cost < far.cost else far
+
+
+def _longer(segment: Segment, fit: Fit, last: int) -> Fit:
+    """The fit to the steps up to `last`, from the best start within a few errors of a shorter."""
+    starts = [fit.values + sigmas * np.minimum(fit.errors, STEP) for sigmas in SPREAD]
+    costs = [segment.cost(fit.with_values(x).theta, fit.onset, last) for x in starts]
+    nearby = replace(fit.with_values(starts[int(np.argmin(costs))]), last=last, cost=min(costs))
+    found = fitted(segment, nearby.theta, fit.onset, last, step=_step(fit))
+    return found if found.cost <= nearby.cost else nearby
+
+
+def _step(fit: Fit) -> float:
+    return float(np.clip(fit.errors.min(), LEAST_STEP, STEP))
 
 
 def _least(segment: Segment, fit: Fit) -> Fit:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worldsim.eval.evidence import Evidence
 from worldsim.eval.laws.tracks import LEAST_SIGMA_M
-from worldsim.explain.knobs import Knob, Theta, turn
+from worldsim.explain.knobs import Theta, turn
 from worldsim.sim.simulator import Simulator
 
 Float = NDArray[np.float64]
@@ -148,10 +148,11 @@ class Segment:
         square = np.square(self.vector(theta, onset, last) / SOFT)
         return float(0.5 * SOFT**2 * np.log1p(square).sum())
 
-    def residual(self, theta: Theta, onset: int) -> float:
+    def residual(self, theta: Theta, onset: int, last: int | None = None) -> float:
         """R_u: RMS of what lasts two frames, of the body for which it is largest."""
-        far = self._far(self.misfits(self.run(theta, onset, self.last)))[self.since + 1 :]
-        counts = self.counted[self.since + 1 : self.last + 1].sum(0)
+        stop = self.last if last is None else last
+        far = self._far(self.misfits(self.run(theta, onset, stop)))[self.since + 1 :]
+        counts = self.counted[self.since + 1 : stop + 1].sum(0)
         square = (far**2).sum(0) / np.maximum(counts, 1)
         return float(np.sqrt(square.max()))
 
