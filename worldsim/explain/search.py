@@ -32,6 +32,8 @@ BACK = (0, 1, 2, 4, 6, 9, 13, 18)
 STARTS = 2
 ENOUGH = 1.0
 """A suspect that leaves so little ends the search."""
+SURE, LEAST_CHANGE = 3.0, 0.02
+"""Of two changes those are told that are so many errors, and so large."""
 FLAT = 0.3
 """A logarithm with a larger standard error is known on one side only."""
 HALVINGS = 6
@@ -94,7 +96,8 @@ def fitted(
         xtol=1e-5,
         ftol=1e-4,
     )
-    errors = np.sqrt(np.diag(np.linalg.pinv(found.jac.T @ found.jac)))
+    variances = np.diag(np.linalg.pinv(found.jac.T @ found.jac)).clip(0.0)
+    errors = np.where(found.jac.any(axis=0), np.sqrt(variances), np.inf)
     return Fit(names, found.x, errors, onset, last, float(found.cost))
 
 
@@ -255,6 +258,8 @@ def _changes(fit: Fit, residual: float) -> list[Change]:
     changes = []
     for knob, value, error in zip(fit.knobs, fit.values, fit.errors, strict=True):
         error = float(error) * max(residual, 1.0)
+        if len(fit.knobs) > 1 and abs(value) <= max(SURE * error, LEAST_CHANGE):
+            continue
         if knob.kind == VELOCITY:
             changes.append(Change(knob.name, float(value), error, "m/s"))
         else:

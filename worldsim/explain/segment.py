@@ -172,5 +172,5 @@ def _sigma_m(evidence: Evidence, bias_m: Float) -> Float:
 
 def _first(apart: Bool) -> NDArray[np.int64]:
     """The first frame of each column (T, M) in which it is true; T where none is."""
-    rows = np.where(apart.any(0), apart.argmax(0), len(apart))
+    rows: NDArray[np.int64] = np.where(apart.any(0), apart.argmax(0), len(apart))
     return rows
