@@ -122,13 +122,14 @@ class Segment:
     def misfits(self, places_m: Float) -> Float:
         """Misfits (T+1, M, 3) in errors of the reading; NaN where nothing is to be seen.
 
-        A lost body is off by its diameter.
+        A lost body is off by its diameter. It may hide, but not where the reference shows it.
         """
         frames, truth = slice(0, len(places_m)), self.evidence.truth
         off = self.places_m[frames] - places_m
         lost_m = np.broadcast_to(truth.diameter_m[None, :, None], off.shape)
         off = np.where(np.isnan(off), lost_m, off) / self.sigma_m[frames][..., None]
-        off[~self.counted[frames]] = np.nan
+        near = np.linalg.norm(places_m - truth.position_m[frames], axis=-1) < truth.diameter_m
+        off[~(self.counted[frames] | (near & truth.visible[frames]))] = np.nan
         return off
 
     def _far(self, misfits: Float) -> Float:
@@ -151,9 +152,9 @@ class Segment:
     def residual(self, theta: Theta, onset: int, last: int | None = None) -> float:
         """R_u: RMS of what lasts two frames, of the body for which it is largest."""
         stop = self.last if last is None else last
-        far = self._far(self.misfits(self.run(theta, onset, stop)))[self.since + 1 :]
-        counts = self.counted[self.since + 1 : stop + 1].sum(0)
-        square = (far**2).sum(0) / np.maximum(counts, 1)
+        misfits = self.misfits(self.run(theta, onset, stop))
+        counts = np.isfinite(misfits[self.since + 1 :]).all(-1).sum(0)
+        square = (self._far(misfits)[self.since + 1 :] ** 2).sum(0) / np.maximum(counts, 1)
         return float(np.sqrt(square.max()))
 
 
@@ -167,7 +168,8 @@ def _sigma_m(evidence: Evidence, bias_m: Float) -> Float:
     own_m = OWN_SIGMAS * np.sqrt(np.trace(covariance, axis1=2, axis2=3).clip(0.0) / 3.0)
     most_m = np.maximum(MOST_DIAMETERS * truth.diameter_m, LEAST_SIGMA_M)
     sigma_m: Float = np.fmax(own_m, LEAST_SIGMA_M).clip(LEAST_SIGMA_M, most_m)
-    return np.maximum(sigma_m, np.linalg.norm(bias_m, axis=-1) / np.sqrt(3.0))
+    both_m: Float = np.maximum(sigma_m, np.linalg.norm(bias_m, axis=-1) / np.sqrt(3.0))
+    return both_m
 
 
 def _first(apart: Bool) -> NDArray[np.int64]:
