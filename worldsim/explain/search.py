@@ -17,7 +17,7 @@ from worldsim.sim.simulator import Simulator
 
 Float = NDArray[np.float64]
 
-FACTORS = (0.5, 2.0, 0.7, 1.4, 0.3, 4.0)
+FACTORS = (0.5, 2.0, 0.7, 1.4, 0.85, 1.2, 0.3, 4.0)
 MOST_FACTOR = 8.0
 MOST_M_S = 3.0
 STEP, LEAST_STEP = 0.01, 1e-4
@@ -29,7 +29,7 @@ SUSPECTS = 3
 BODIES = 2
 BACK = (0, 1, 2, 4, 6, 9, 13, 18)
 """Frames before the parting at which a change may have begun, for a scan."""
-STARTS = 2
+STARTS = 3
 ENOUGH = 1.0
 """A suspect that leaves so little ends the search."""
 SURE, LEAST_CHANGE = 3.0, 0.02

@@ -54,8 +54,7 @@ class Segment:
         floor_m = evidence.floor.position_m[:, truth.indices]
         bias_m = np.nan_to_num(floor_m - truth.position_m)
         lost = np.isnan(evidence.places_m).any(-1)
-        hidden = evidence.reading.hidden[:, truth.indices]
-        self.counted = np.where(lost, truth.visible & ~hidden, True)
+        self.counted = np.where(lost, truth.visible, True)
         self.sigma_m = _sigma_m(evidence, bias_m)
         self.places_m = evidence.places_m - bias_m
         apart = self._far(self.misfits(truth.position_m)) > OFF_SIGMAS
@@ -122,14 +121,14 @@ class Segment:
     def misfits(self, places_m: Float) -> Float:
         """Misfits (T+1, M, 3) in errors of the reading; NaN where nothing is to be seen.
 
-        A lost body is off by its diameter. It may hide, but not where the reference shows it.
+        A lost body is off by its diameter. None may hide where the
+        reference shows it: what falls through the ground would have hidden.
         """
         frames, truth = slice(0, len(places_m)), self.evidence.truth
         off = self.places_m[frames] - places_m
         lost_m = np.broadcast_to(truth.diameter_m[None, :, None], off.shape)
         off = np.where(np.isnan(off), lost_m, off) / self.sigma_m[frames][..., None]
-        near = np.linalg.norm(places_m - truth.position_m[frames], axis=-1) < truth.diameter_m
-        off[~(self.counted[frames] | (near & truth.visible[frames]))] = np.nan
+        off[~self.counted[frames]] = np.nan
         return off
 
     def _far(self, misfits: Float) -> Float:
