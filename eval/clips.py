@@ -11,6 +11,7 @@ from worldsim.eval.checks.measure import Measure
 from worldsim.eval.verdicts.lines import Limits
 
 from .evidence import Evidence
+from .explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Clip:
 
     `levels` holds each law's largest alarm over its line of false alarms, where it could be
     measured; above 1 it is broken in this clip. `steps` are those at which a measure first fails.
+    `explanation` is the physics closest to it, where that was asked for (worldsim.explain).
     """
 
     episode: int
@@ -28,6 +30,7 @@ class Clip:
     floor_m: dict[str, tuple[float, ...]]
     levels: dict[str, float]
     steps: dict[str, int]
+    explanation: Explanation | None = None
 
     @property
     def worst(self) -> float:

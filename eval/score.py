@@ -140,8 +140,12 @@ class Report:
         return table(self)
 
     def to_json(self) -> str:
-        """The same report gives the same text, byte for byte."""
-        return json.dumps({"schema": SCHEMA, **plain(self)}, allow_nan=False)
+        """The same report gives the same text, byte for byte; clips not explained say nothing."""
+        values = plain(self)
+        for clip in values["clips"]:
+            if clip["explanation"] is None:
+                del clip["explanation"]
+        return json.dumps({"schema": SCHEMA, **values}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Report:

@@ -31,6 +31,7 @@ def evaluate(
     video_rate_hz: float | None = None,
     limit: int | None = None,
     ceiling: bool = True,
+    explain: bool = False,
     floors: bool = False,
     scenarios: tuple[str, ...] = (),
     sizes: tuple[int, ...] = (64, 128),
@@ -88,6 +89,8 @@ def evaluate(
         limit: video: judge the first so many clips.
         ceiling: video: run the simulator again, too, from starts off by the reading's error;
             --no-ceiling takes a quarter less time.
+        explain: model, video: search the physics closest to every clip, and say whether there is
+            any; takes seconds a clip and needs pybullet.
         floors: measure the reading itself; needs no model and no data. What is finished stays in
             --out: the same line goes on from there.
         scenarios: floors, video: the only ones.
@@ -107,15 +110,19 @@ def evaluate(
         seed: actions, floors, selftest: draws the clips.
         workers: processes.
     """
+    from worldsim.sim.bullet import load_bullet
+
     if selftest:
         _selftest(out, clips, kinds, seed, workers)
         return
     if floors:
         _floors(out, model, scenarios, sizes, modes, episodes, steps, seed, workers)
         return
+    if explain:
+        load_bullet()  # says at once where it is missing
     if video is not None or against is not None:
         some = (scenarios, limit, start_frames, video_rate_hz)
-        _video(out, video, against, checks, *some, ceiling, workers)
+        _video(out, video, against, checks, *some, ceiling, workers, explain)
         return
     if model is None or data is None:
         ways = "--model and --data, or --video and --against, or --floors, or --selftest"
@@ -143,6 +150,7 @@ def evaluate(
         passes,
         names,
         workers,
+        explain,
     )
     if limits is None:
         return
@@ -199,6 +207,7 @@ def _video(
     rate_hz: float | None = None,
     ceiling: bool = True,
     workers: int = 2,
+    explain: bool = False,
 ) -> None:
     """worldsim evaluate --video: see worldsim.videos.judge.judge_videos."""
     if clips is None or against is None:
@@ -215,9 +224,8 @@ def _video(
         raise InputError(f"--video-rate-hz must be above 0 and at most 1000, got {rate_hz}")
     names = chosen(checks or None)
     folder = arguments.folder(out)
-    judge_videos(
-        clips, against, folder, names, scenarios, limit, start_frames, rate_hz, ceiling, workers
-    )
+    some = (scenarios, limit, start_frames, rate_hz)
+    judge_videos(clips, against, folder, names, *some, ceiling, workers, explain)
 
 
 def _floors(

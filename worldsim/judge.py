@@ -22,6 +22,7 @@ from worldsim.eval.baselines import Library
 from worldsim.eval.page.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
+from worldsim.explain.clips import explained, lines
 from worldsim.readings import Job, read_ahead
 from worldsim.sim.scenarios import find_scenario
 
@@ -40,13 +41,14 @@ def judge(
     passes: int = 1,
     checks: Sequence[str] | None = None,
     workers: int = 2,
+    explain: bool = False,
 ) -> Report:
     """Judge checkpoint `model` on the first `episodes` episodes of the recording `data`.
 
     The model sees `start_frames` true frames and then draws `horizon` frames under the recorded
     actions, and once more under those of the next episode (shuffled actions). `train_data` adds
     the nearest training clip, pybullet where it is installed a second run of the simulator.
-    Frames are read in `workers` processes.
+    Frames are read in `workers` processes. `explain` searches the physics closest to every clip.
     Writes `out`/report.json and report.html, prints the table.
     """
     if start_frames > MOST_START_FRAMES:
@@ -78,8 +80,12 @@ def judge(
         checks=checks,
         reader=reader,
     )
+    if explain:
+        report = explained(report, generated, references, reader)
     write_report(report, out, generated, references)
     print(report.table())
+    for line in lines(report):
+        print(line)
     print(*report.limits, sep="\n")
     print(f"{out}/report.json, {out}/report.html")
     return report

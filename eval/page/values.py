@@ -25,13 +25,14 @@ def plain(value: Any) -> Any:
 
 
 def built(kind: Any, value: Any) -> Any:
-    """The inverse of `plain` for a type: a dataclass, dict, tuple, X | None or a plain one."""
+    """The inverse of `plain` for a type: a dataclass, dict, tuple, X | None or a plain one.
+
+    Fields that are missing have their defaults.
+    """
     origin, arguments = get_origin(kind), get_args(kind)
     if is_dataclass(kind) and isinstance(kind, type):
-        hints = get_type_hints(kind)
-        return kind(
-            **{field.name: built(hints[field.name], value[field.name]) for field in fields(kind)}
-        )
+        hints, names = get_type_hints(kind), [field.name for field in fields(kind)]
+        return kind(**{name: built(hints[name], value[name]) for name in names if name in value})
     if origin is UnionType:
         (other,) = (argument for argument in arguments if argument is not type(None))
         return None if value is None else built(other, value)

@@ -17,6 +17,7 @@ from worldsim.eval.page.report import write_report
 from worldsim.eval.reading.episodes import Remembered
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
+from worldsim.explain.clips import explained, lines
 from worldsim.readings import Kept
 from worldsim.videos.pairs import Pair, pairs_of
 from worldsim.videos.prepare import Bad, Prepared, Preparer, prepared_by
@@ -38,14 +39,15 @@ def judge_videos(
     rate_hz: float | None = None,
     ceiling: bool = True,
     workers: int = 2,
+    explain: bool = False,
 ) -> dict[str, Report]:
     """Judge a clip or a folder of clips by recorded episodes (see `pairs_of`); prints what it did.
 
     Writes `out`/clips.json (what was done to every clip, and why some could not be judged) and
     report.json and report.html, in a folder for each recording where there are several. The first
     `start_frames` frames are not scored. `rate_hz` is the clips' frame rate where their files tell
-    another or none; `ceiling` runs the simulator again where it can. The same clips
-    give the same bytes.
+    another or none; `ceiling` runs the simulator again where it can, `explain` searches the physics
+    closest to every clip. The same clips give the same bytes.
 
     Returns the reports by recording. Raises InputError where no clip can be judged.
     """
@@ -64,27 +66,36 @@ def judge_videos(
     reports = {}
     for name, clips in groups.items():
         folder = out if len(groups) == 1 else out / name
-        reports[name] = _reported(clips, folder, checks, start_frames)
+        reports[name] = _reported(clips, folder, checks, start_frames, explain)
     write_whole(out / CLIPS_FILE, _json(good, bad).encode())
     print(f"{out}/{CLIPS_FILE}: what was done to every clip")
     return reports
 
 
 def _reported(
-    clips: Sequence[Prepared], out: Path, checks: Sequence[str] | None, start_frames: int
+    clips: Sequence[Prepared],
+    out: Path,
+    checks: Sequence[str] | None,
+    start_frames: int,
+    explain: bool,
 ) -> Report:
     """The seam to `evaluate`: clips that were made ready become a report and its files."""
     generated, references = [one.clip for one in clips], [one.reference for one in clips]
+    reader = Remembered({key: read for one in clips for key, read in one.readings.items()})
     report = evaluate(
         generated,
         references,
         start_frames=start_frames,
         checks=checks,
         rerun=Kept(runs={key: runs for one in clips for key, runs in one.runs.items()}),
-        reader=Remembered({key: read for one in clips for key, read in one.readings.items()}),
+        reader=reader,
     )
+    if explain:
+        report = explained(report, generated, references, reader)
     write_report(report, out, generated, references)
     print(report.table())
+    for line in lines(report):
+        print(line)
     print(f"{out}/report.json, {out}/report.html")
     return report
 
