@@ -162,7 +162,9 @@ def _placed(evidence: Evidence, views: Float, tracks: Float) -> tuple[Float, Flo
     places = np.linalg.solve(whole, aims[..., None])[..., 0]
     for _ in range(2):
         residual, slope = _residual(views, image, places)
-        normal = np.einsum("kfai,kfaj->kij", slope, slope) + 1e-9 * np.eye(3)
+        normal = np.einsum("kfai,kfaj->kij", slope, slope)
+        # A point at a camera's height of eye has slopes without bound along one line.
+        normal += 1e-9 * (1.0 + np.trace(normal, axis1=1, axis2=2))[:, None, None] * np.eye(3)
         gradient = np.einsum("kfai,kfa->ki", slope, residual)
         places = places + np.linalg.solve(normal, gradient[..., None])[..., 0]
     residual, _ = _residual(views, image, places)
