@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from worldsim import checkpoints
-from worldsim.data.store import load_episode
+from worldsim.data.store import EpisodeFile, load_episode
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.reading.perception import read
@@ -64,12 +64,18 @@ class Starts:
         return Start.of(episode, min(DEFAULT_FRAMES, episode.steps + 1))
 
 
-def load_starts(folder: Path) -> Starts:
-    """Those of a checkpoint folder; raises InputError where there are none."""
-    paths = tuple(checkpoints.starts(folder))
+def load_starts(folder: Path, scenario: str | None = None) -> Starts:
+    """Those of a checkpoint folder, of all its scenarios or one; InputError where none are."""
+    found = checkpoints.starts(folder)
+    paths = tuple(path for path in found if scenario in (None, _scenario_of(path)))
     if not paths:
-        raise InputError(f"checkpoint {folder} holds no start episodes (starts/*.safetensors)")
+        what = f"{folder} holds no start episodes"
+        raise InputError(f"checkpoint {what} of {scenario}" if found else f"checkpoint {what}")
     return Starts(paths)
+
+
+def _scenario_of(path: Path) -> str:
+    return EpisodeFile(path).scene.scenario
 
 
 def start_of(options: dict[str, Any], starts: Starts) -> Start:

@@ -94,29 +94,24 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             )
         folder = checkpoints.find(checkpoint or shipped)
         model = load(folder)
-        self._scenario = find_scenario(str(model.config.scenario))
-        if scenario is not None and find_scenario(scenario) is not self._scenario:
-            raise InputError(
-                f"checkpoint {folder.name!r} is a model of {self._scenario.name!r}, "
-                f"not of {scenario!r}"
-            )
+        self._scenario = find_scenario(scenario or str(model.config.scenarios[0]))
+        domain = model.domain(self._scenario.name)
         height_px, width_px = int(model.config.height_px), int(model.config.width_px)
         if (height_px, width_px) != (size_px, size_px):
             raise InputError(
                 f"checkpoint {folder.name!r} draws {width_px} x {height_px} px, not {size_px}; "
                 f"make the environment with size_px={width_px}"
             )
-        near_m, far_m = model.config.depth_range_m
-        self.depth_range_m = (float(near_m), float(far_m))
+        self.depth_range_m = domain.depth_range_m
         self.size_px = size_px
         self.end_on_success = end_on_success
         self.source = f"model:{folder.name}"
-        self._starts = load_starts(folder)
+        self._starts = load_starts(folder, domain.scenario)
         self.scene = self._starts.template
         self.observation_space, self.action_space = frame_spaces(
-            size_px, int(model.config.action_size)
+            size_px, domain.action_size
         )
-        self._stepper = Stepper(model, passes=passes)
+        self._stepper = Stepper(model, passes, domain.index)
         self._torch_generator = torch.Generator()
         self._steps = -1
 

@@ -60,6 +60,7 @@ def train(
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     compile: Literal["auto", "on", "off"] = "auto",
     pause_after: int | None = None,
+    cache: Path | None = None,
 ) -> None:
     """Train a world model on one recording or several, for --minutes or for --steps.
 
@@ -68,8 +69,8 @@ def train(
     Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit.
 
     Args:
-        recipe: tiny or small (two cores), base (a GPU).
-        data: folder of a recording made by worldsim simulate, or several of one scenario.
+        recipe: tiny or mini (two cores), small, base or large (a GPU).
+        data: folder of a recording made by worldsim simulate, or several, of any scenarios.
         weights: share of each of them in the clips, for example 2 1; that of its clips when not
             given.
         out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
@@ -82,6 +83,8 @@ def train(
         precision: of the matrix products; auto takes the faster.
         compile: torch.compile, which needs a C++ compiler; auto: for runs of 10 minutes and more.
         pause_after: stop once so many steps are done in all, to go on later with --resume.
+        cache: folder for all frames, decoded or drawn once by --loaders processes, 5 bytes a pixel;
+            a GPU keeps them in its memory. A later run on the same data finds them there.
     """
     from worldsim import recipes
     from worldsim.training.trainer import Budget
@@ -107,6 +110,7 @@ def train(
         seed=seed,
         precision=precision,
         compile=compile,
+        cache=cache,
         pause_after=pause_after,
     )
     print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")

@@ -124,13 +124,13 @@ def _simulator(episode: Episode) -> list[Probe]:
 
 def _values(model: WorldModel, episode: Episode) -> torch.Tensor:
     """An episode as the model sees it, (1, T+1, 4, H, W)."""
-    near_m, far_m = model.config.depth_range_m
-    values = to_model(episode.frames, episode.depth_m, (near_m, far_m))
+    range_m = model.domain(episode.scene.scenario).depth_range_m
+    values = to_model(episode.frames, episode.depth_m, range_m)
     return torch.from_numpy(values)[None].to(model.device)
 
 
 def _stepping(model: WorldModel, episode: Episode, passes: int, batch: int) -> Probe:
-    stepper = Stepper(model, passes=passes)
+    stepper = Stepper(model, passes, model.domain(episode.scene.scenario).index)
     chosen = torch.from_numpy(episode.actions[: max(2, STEPS // (batch * passes))])
     actions = chosen.to(model.device)[:, None].expand(-1, batch, -1)
     start = _values(model, episode)[:, :1].expand(batch, -1, -1, -1, -1)
@@ -149,7 +149,7 @@ def _stepping(model: WorldModel, episode: Episode, passes: int, batch: int) -> P
 
 def flatness(model: WorldModel, episode: Episode, steps: int = 1000) -> float:
     """Median time of the last tenth of `steps` steps over that of the first: 1 stays as fast."""
-    stepper = Stepper(model)
+    stepper = Stepper(model, scenario=model.domain(episode.scene.scenario).index)
     stepper.start(_values(model, episode)[:, :1])
     actions = torch.from_numpy(episode.actions).to(model.device)
     times_s = []
@@ -170,9 +170,9 @@ def _training(
     optimiser = Optimiser(student, settings, precision)
     frames = _values(model, episode)[:, : settings.clip_frames].expand(CLIPS, -1, -1, -1, -1)
     actions = torch.from_numpy(episode.actions[: settings.clip_frames - 1])
-    clip = Clip(frames.cpu(), actions.expand(CLIPS, -1, -1))
-    task = make_task(clip, settings, torch.Generator().manual_seed(0)).to(device)
-    clip = clip.to(device)
+    numbers = torch.full((CLIPS,), model.domain(episode.scene.scenario).index)
+    clip = Clip(frames, actions.expand(CLIPS, -1, -1), numbers).to(device)
+    task = make_task(clip, settings, torch.Generator(device).manual_seed(0))
 
     def step() -> None:
         student.zero_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from worldsim.data.order import Shares, check_weights
 from worldsim.data.statistics import Statistics, statistics
 from worldsim.episode import Episode
 from worldsim.errors import InputError
-from worldsim.frames import CHANNELS, to_model
+from worldsim.frames import to_model
 
 _MARGIN = 0.005
 _LEAST_MARGIN_M = 1e-4
@@ -28,7 +29,23 @@ class RecordedClip(NamedTuple):
 
     frames: NDArray[np.uint8]  # (t, H, W, 3)
     depth_m: NDArray[np.float32]  # (t, H, W)
-    actions: NDArray[np.float32]  # (t - 1, A)
+    actions: NDArray[np.float32]  # (t - 1, A), zeros beyond the channels of its scenario
+    scenario: NDArray[np.int64]  # (): its number in `ClipDataset.scenarios`
+
+
+@dataclass(frozen=True)
+class Known:
+    """What clips know of a scenario; means are those of its datasets as weighted.
+
+    `depth_range_m`: (near, far), 0.5 % of the span outside what the datasets hold.
+    """
+
+    scenario: str
+    frame_rate_hz: int
+    depth_range_m: tuple[float, float]
+    action_mean: tuple[float, ...]
+    action_std: tuple[float, ...]  # at least 1e-3
+    mean_frame: NDArray[np.float32]  # (4, H, W) in model values
 
 
 class ClipDataset:
@@ -41,9 +58,9 @@ class ClipDataset:
     any comes again. `len(clips)` is the number of windows: an epoch. PyTorch's DataLoader takes a
     ClipDataset as it is; pickling sends paths and statistics.
 
+    The datasets may be of several scenarios: `scenarios` names them, in the order of the datasets.
     The last `held_out` episodes of every dataset are never drawn and not in the action
     statistics; depth range and mean frame are those of all episodes.
-    `depth_range_m`: (near, far), 0.5 % of the span outside what the datasets hold.
 
     Raises InputError for what is no dataset, an unfinished one, no episodes beside those held out,
     episodes too short, datasets that do not fit each other, weights that do not fit, and depth
@@ -79,6 +96,9 @@ class ClipDataset:
             known = [statistics(data, progress) for data in self.datasets]
         self._statistics = list(known)
         _refuse_misfits(self.datasets, self._statistics)
+        names = [str(data.meta["scenario"]) for data in self.datasets]
+        self.scenarios = tuple(dict.fromkeys(names))
+        self._scenario = [self.scenarios.index(name) for name in names]
 
     def __reduce__(self) -> tuple[Any, ...]:
         paths = [data.path for data in self.datasets]
@@ -93,7 +113,11 @@ class ClipDataset:
 
     def __getitem__(self, position: int) -> RecordedClip:
         source, episode, start = self.place(position)
-        return RecordedClip(*self.datasets[source].window(episode, start, start + self.frames))
+        window = self.datasets[source].window(episode, start, start + self.frames)
+        frames, depth_m, acted = window
+        actions = np.zeros((len(acted), self.action_size), np.float32)
+        actions[:, : acted.shape[1]] = acted
+        return RecordedClip(frames, depth_m, actions, np.array(self.scenario_of(source)))
 
     def batch(self, positions: Sequence[int]) -> RecordedClip:
         """The clips at these positions, stacked."""
@@ -110,10 +134,20 @@ class ClipDataset:
         episode = int(np.searchsorted(ends, window, side="right"))
         return source, episode, int(window - (ends[episode - 1] if episode else 0))
 
-    def held_out_episodes(self) -> list[Episode]:
-        """As many of those never drawn as each dataset holds out, from all of them in turn."""
-        taken = enumerate(islice(cycle(self.datasets), self.held_out))
-        return [data[len(data) - self.held_out + number] for number, data in taken]
+    def scenario_of(self, source: int) -> int:
+        """The number in `scenarios` of that of dataset `source`."""
+        return self._scenario[source]
+
+    def held_out_episodes(self, least_each: int = 0) -> list[Episode]:
+        """As many of those never drawn as each dataset holds out, from all of them in turn.
+
+        Of each dataset come `least_each` at least, or all that are held out.
+        """
+        sources = len(self.datasets)
+        count = max(self.held_out, sources * min(least_each, self.held_out))
+        taken = enumerate(islice(cycle(self.datasets), count))
+        first = [len(data) - self.held_out for data in self.datasets]
+        return [data[first[number % sources] + number // sources] for number, data in taken]
 
     def _order(self, source: int, epoch: int) -> NDArray[np.int64]:
         kept = self._orders.get(source)
@@ -130,28 +164,35 @@ class ClipDataset:
 
     @property
     def action_size(self) -> int:
-        return int(self._statistics[0].action_sum.shape[1])
+        """Of the scenario that has most channels."""
+        return max(int(found.action_sum.shape[1]) for found in self._statistics)
 
-    @property
-    def depth_range_m(self) -> tuple[float, float]:
-        nearest_m = min(found.nearest_m for found in self._statistics)
-        farthest_m = max(found.farthest_m for found in self._statistics)
+    def known(self) -> list[Known]:
+        """What there is to know of every scenario, in the order of `scenarios`."""
+        return [self._known(index) for index in range(len(self.scenarios))]
+
+    def _known(self, index: int) -> Known:
+        sources = [k for k, scenario in enumerate(self._scenario) if scenario == index]
+        found = [self._statistics[k] for k in sources]
+        weights = np.array([self.weights[k] for k in sources])
+        if not weights.any():  # of no clip, but of a scenario that is named
+            weights = np.ones(len(sources))
+        nearest_m = min(each.nearest_m for each in found)
+        farthest_m = max(each.farthest_m for each in found)
         margin_m = max(_MARGIN * (farthest_m - nearest_m), _LEAST_MARGIN_M)
-        return nearest_m - margin_m, farthest_m + margin_m
-
-    def action_statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation (at least 1e-3) of every action channel, as weighted."""
-        moments = [found.action_moments(self.held_out) for found in self._statistics]
-        mean, square = (np.average(part, 0, self.weights) for part in zip(*moments, strict=True))
+        range_m = (nearest_m - margin_m, farthest_m + margin_m)
+        moments = [each.action_moments(self.held_out) for each in found]
+        mean, square = (np.average(part, 0, weights) for part in zip(*moments, strict=True))
         std = np.sqrt(np.maximum(square - mean**2, _LEAST_STD**2))
-        return mean.tolist(), std.tolist()
-
-    def mean_frame(self) -> NDArray[np.float32]:
-        """The mean of all frames in model space, (4, H, W), as weighted."""
-        mean: NDArray[np.float64] = np.zeros((CHANNELS, *self.size_px))
-        for weight, found in zip(self.weights, self._statistics, strict=True):
-            mean += weight / sum(self.weights) * _in_model_space(found, self.depth_range_m)
-        return mean.astype(np.float32)
+        images = [_in_model_space(each, range_m) for each in found]
+        return Known(
+            self.scenarios[index],
+            int(self.datasets[sources[0]][0].scene.frame_rate_hz),
+            range_m,
+            tuple(mean.tolist()),
+            tuple(std.tolist()),
+            np.average(images, 0, weights).astype(np.float32),
+        )
 
 
 def _in_model_space(found: Statistics, depth_range_m: tuple[float, float]) -> NDArray[np.float64]:
@@ -186,18 +227,26 @@ def _window_ends(dataset: Dataset, frames: int, held_out: int) -> NDArray[np.int
 
 
 def _refuse_misfits(datasets: Sequence[Dataset], found: Sequence[Statistics]) -> None:
-    for data, its in zip(datasets[1:], found[1:], strict=True):
-        for what, mine, other in (
-            ("frames of", its.mean_depth_m.shape, found[0].mean_depth_m.shape),
-            ("actions of size", its.action_sum.shape[1], found[0].action_sum.shape[1]),
+    first: dict[str, int] = {}
+    for k, (data, its) in enumerate(zip(datasets, found, strict=True)):
+        alike = first.setdefault(str(data.meta["scenario"]), k)  # of the same scenario
+        for what, mine, other, than in (
+            ("frames of", its.mean_depth_m.shape, found[0].mean_depth_m.shape, 0),
+            (
+                "actions of size",
+                its.action_sum.shape[1],
+                found[alike].action_sum.shape[1],
+                alike,
+            ),
             (
                 "a frame rate of",
                 data.meta.get("frame_rate_hz"),
-                datasets[0].meta.get("frame_rate_hz"),
+                datasets[alike].meta.get("frame_rate_hz"),
+                alike,
             ),
         ):
             if mine != other:
                 raise InputError(
-                    f"{data.path} has {what} {mine}, {datasets[0].path} {other}; "
+                    f"{data.path} has {what} {mine}, {datasets[than].path} {other}; "
                     "datasets of a mix must agree"
                 )

@@ -29,14 +29,12 @@ class Reconstruction:
 
     def __init__(self, checkpoint: str | Path) -> None:
         self.model: WorldModel = load(checkpoints.find(checkpoint))
-        near_m, far_m = self.model.config.depth_range_m
-        self._range_m = (float(near_m), float(far_m))
 
     def fits(self, scenario: str, size_px: int) -> bool:
         """Whether it is a model of that scenario at that size."""
         config = self.model.config
         sizes = (int(config.height_px), int(config.width_px))
-        return str(config.scenario) == scenario and sizes == (size_px, size_px)
+        return scenario in config.scenarios and sizes == (size_px, size_px)
 
     @torch.inference_mode()
     def __call__(self, episode: Episode, seed: int = 0) -> Episode:
@@ -46,11 +44,14 @@ class Reconstruction:
         """
         size_px = episode.frames.shape[1]
         if not self.fits(episode.scene.scenario, size_px):
+            config = self.model.config
             raise InputError(
-                f"the model draws {self.model.config.scenario} at {self.model.config.height_px} "
-                f"px, not {episode.scene.scenario} at {size_px}"
+                f"the model draws {', '.join(config.scenarios)} at {config.height_px} px, "
+                f"not {episode.scene.scenario} at {size_px}"
             )
-        values = torch.from_numpy(to_model(episode.frames, episode.depth_m, self._range_m))
+        domain = self.model.domain(episode.scene.scenario)
+        range_m, number = domain.depth_range_m, torch.tensor([domain.index])
+        values = torch.from_numpy(to_model(episode.frames, episode.depth_m, range_m))
         generator = torch.Generator().manual_seed(seed)
         drawn = []
         for t in range(episode.steps):
@@ -62,9 +63,10 @@ class Reconstruction:
                     torch.full((1, 1), LEVEL),
                     torch.from_numpy(episode.actions[t])[None, None],
                     values[t][None, None],
+                    number,
                 )[0, 0].numpy()
             )
-        frames, depth_m = from_model(np.stack(drawn), self._range_m)
+        frames, depth_m = from_model(np.stack(drawn), range_m)
         return replace(
             episode,
             frames=np.concatenate([episode.frames[:1], frames]),

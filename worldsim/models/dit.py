@@ -1,7 +1,8 @@
 """The world model: an action-conditioned diffusion transformer, causal over frames.
 
 Frame t is drawn from its noised self, the clean frame before it, the action that leads into it and
-all frames before those. Attention runs inside a frame, and in every fourth layer over time.
+all frames before those. Attention runs inside a frame, and in every fourth layer over time. One
+model may know several scenarios, each with its own actions, depth range and mean image.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
+from worldsim.errors import unknown
 from worldsim.frames import CHANNELS
 from worldsim.models.attention import (
     Attention,
@@ -23,23 +25,8 @@ from worldsim.models.attention import (
     grid_rotation,
     rotation,
 )
-
-
-def patchify(images: Tensor, patch_px: int) -> Tensor:
-    """(..., C, H, W) -> (..., tokens, C * patch_px ** 2), row by row."""
-    grid = images.unflatten(-2, (-1, patch_px)).unflatten(-1, (-1, patch_px))
-    # (..., C, row, y, column, x) -> (..., row, column, C, y, x)
-    patches: Tensor = grid.movedim((-4, -2), (-5, -4)).flatten(-3).flatten(-3, -2)
-    return patches
-
-
-def unpatchify(patches: Tensor, patch_px: int, height_px: int) -> Tensor:
-    """The inverse of `patchify`."""
-    rows = height_px // patch_px
-    grid = patches.unflatten(-1, (CHANNELS, patch_px, patch_px)).unflatten(-4, (rows, -1))
-    # (..., row, column, C, y, x) -> (..., C, row, y, column, x)
-    images: Tensor = grid.movedim((-5, -4), (-4, -2)).flatten(-2).flatten(-3, -2)
-    return images
+from worldsim.models.domain import ACTION_CHANNELS, Domain, action_tables, check_domains
+from worldsim.models.patches import Refiner, patchify, unpatchify
 
 
 class Block(nn.Module):
@@ -94,8 +81,9 @@ class Block(nn.Module):
 class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Predicts clean RGB + depth frames (x-prediction) under a signal level per frame.
 
-    `depth_range_m` is what model depth -1 and 1 stand for; `action_mean` and `action_std`
-    normalise the actions; `window` is how many frames attention over time may look back.
+    Of each of the `scenarios`: `action_mean` and `action_std` normalise its actions, one number a
+    channel; `depth_range_m` (near, far) is what model depth -1 and 1 stand for. `window` is how
+    many frames attention over time may look back, `refine` the width of the `Refiner` (0: none).
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -104,19 +92,19 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         height_px: int = 64,
         width_px: int = 64,
         patch_px: int = 8,
-        action_size: int = 2,
         width: int = 144,
         layers: int = 8,
         heads: int = 4,
         time_every: int = 4,
         registers: int = 4,
         window: int = 16,
-        depth_range_m: Sequence[float] = (0.0, 1.0),
-        action_mean: Sequence[float] = (0.0, 0.0),
-        action_std: Sequence[float] = (1.0, 1.0),
-        frame_rate_hz: int = 10,
-        scenario: str = "push",
-        format_version: int = 1,
+        refine: int = 0,
+        scenarios: Sequence[str] = ("push",),
+        frame_rate_hz: Sequence[int] = (10,),
+        depth_range_m: Sequence[Sequence[float]] = ((0.0, 1.0),),
+        action_mean: Sequence[Sequence[float]] = ((0.0, 0.0),),
+        action_std: Sequence[Sequence[float]] = ((1.0, 1.0),),
+        format_version: int = 2,
     ) -> None:
         super().__init__()
         if height_px % patch_px or width_px % patch_px:
@@ -125,11 +113,10 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"width {width} / heads {heads} must be a multiple of 4")
         if layers < 1 or window < 1 or registers < 0:
             raise ValueError("layers and window must be at least 1, registers at least 0")
-        if len(depth_range_m) != 2 or not 0.0 <= depth_range_m[0] < depth_range_m[1]:
-            raise ValueError(f"depth_range_m must be (near, far) in metres, got {depth_range_m}")
-        if not len(action_mean) == len(action_std) == action_size:
-            raise ValueError(f"{action_size} action channels need as many means and deviations")
-        rows, columns = height_px // patch_px, width_px // patch_px
+        if refine and patch_px % 4:
+            raise ValueError(f"a refiner needs patches of a multiple of 4 px, got {patch_px}")
+        check_domains(scenarios, frame_rate_hz, depth_range_m, action_mean, action_std)
+        count, rows, columns = len(scenarios), height_px // patch_px, width_px // patch_px
         values = CHANNELS * patch_px**2
         self.head_size = width // heads
         self.noised = nn.Linear(values, width, bias=False)
@@ -138,9 +125,11 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.place = nn.Parameter(0.02 * torch.randn(rows * columns, width))
         self.register_tokens = nn.Parameter(0.02 * torch.randn(registers, width))
         self.signal = nn.Sequential(nn.Linear(32, width), nn.SiLU(), nn.Linear(width, width))
-        self.action = nn.Sequential(
-            nn.Linear(action_size, width), nn.SiLU(), nn.Linear(width, width)
-        )
+        # Channel 0 of one scenario is not channel 0 of another: each has its own first layer.
+        self.action_in = nn.Parameter(0.5 * torch.randn(count, ACTION_CHANNELS, width))
+        self.action_bias = nn.Parameter(0.5 * torch.randn(count, width))
+        self.action_out = nn.Linear(width, width)
+        self.scenario = nn.Parameter(0.02 * torch.randn(count, width))
         self.null_action = nn.Parameter(0.02 * torch.randn(width))
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(
@@ -148,15 +137,31 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
         self.final = nn.Linear(width, 2 * width)
         self.head = nn.Linear(width, values)
+        self.refiner = Refiner(patch_px, refine) if refine else None
         for zeroed in (self.modulation, self.final, self.head):
             nn.init.zeros_(zeroed.weight)
             nn.init.zeros_(zeroed.bias)
-        self.register_buffer("mean_image", torch.zeros(CHANNELS, height_px, width_px))
+        self.register_buffer("mean_image", torch.zeros(count, CHANNELS, height_px, width_px))
         cos, sin = grid_rotation(rows, columns, self.head_size, registers)
-        self.register_buffer("grid_cos", cos, persistent=False)
-        self.register_buffer("grid_sin", sin, persistent=False)
-        self.register_buffer("a_mean", torch.tensor(action_mean).float(), persistent=False)
-        self.register_buffer("a_std", torch.tensor(action_std).float(), persistent=False)
+        mean, scale = action_tables(action_mean, action_std)
+        constants = {"grid_cos": cos, "grid_sin": sin, "a_mean": mean, "a_scale": scale}
+        for name, value in constants.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def domain(self, scenario: str) -> Domain:
+        """What the model knows of a scenario. Raises InputError, near names said, if nothing."""
+        known = list(self.config.scenarios)
+        if scenario not in known:
+            raise unknown("scenario of this model", scenario, known)
+        index = known.index(scenario)
+        near_m, far_m = self.config.depth_range_m[index]
+        return Domain(
+            index,
+            scenario,
+            int(self.config.frame_rate_hz[index]),
+            len(self.config.action_mean[index]),
+            (float(near_m), float(far_m)),
+        )
 
     @property
     def time_layers(self) -> int:
@@ -165,28 +170,36 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def new_cache(self) -> TimeCache:
         return TimeCache(self.time_layers, self.config.window)
 
-    def condition(self, timestep: Tensor, actions: Tensor, action_given: Tensor | None) -> Tensor:
+    def condition(
+        self, timestep: Tensor, actions: Tensor, scenario: Tensor, action_given: Tensor | None
+    ) -> Tensor:
         """Signal level (b, t) and actions (b, t, A) -> one vector a frame (b, t, width)."""
         powers = torch.arange(16, device=timestep.device, dtype=timestep.dtype)
         angles = timestep[..., None] * (torch.pi * 1.3**powers)
         waves = torch.cat([angles.cos(), angles.sin()], dim=-1)
-        acted = self.action((actions - self.a_mean) / self.a_std)
+        padded = F.pad(actions, (0, ACTION_CHANNELS - actions.shape[-1]))
+        normal = (padded - self.a_mean[scenario, None]) * self.a_scale[scenario, None]
+        acted = normal @ self.action_in[scenario] + self.action_bias[scenario, None]
+        acted = self.action_out(F.silu(acted))
         if action_given is not None:
             acted = torch.where(action_given[..., None], acted, self.null_action)
-        conditioned: Tensor = self.signal(waves) + acted
+        conditioned: Tensor = self.signal(waves) + acted + self.scenario[scenario, None]
         return conditioned
 
     def embed(
         self, hidden_states: Tensor, previous: Tensor, timestep: Tensor, given: Tensor | None
     ) -> Tensor:
-        """Noised and previous frames (b, t, 4, H, W) -> tokens (b, t, rows * columns, width)."""
+        """Noised and previous frames less the mean image, (b, t, 4, H, W) -> (b, t, tokens, width).
+
+        A previous frame that is not given is hidden.
+        """
         level = timestep[..., None, None]
         strength = level * (level**2 + (1 - level) ** 2).rsqrt()
-        patch_px, mean = self.config.patch_px, self.mean_image
-        before = self.previous(patchify(previous - mean, patch_px))
+        patch_px = self.config.patch_px
+        before = self.previous(patchify(previous, patch_px))
         if given is not None:
             before = torch.where(given[..., None, None], before, self.hidden)
-        noised = self.noised(patchify(hidden_states - mean, patch_px) * strength)
+        noised = self.noised(patchify(hidden_states, patch_px) * strength)
         embedded: Tensor = noised + before + self.place
         return embedded
 
@@ -196,24 +209,31 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         timestep: Tensor,
         actions: Tensor,
         previous: Tensor,
+        scenario: Tensor | None = None,
         given: Tensor | None = None,
         action_given: Tensor | None = None,
-        causal: bool = True,
+        causal: bool | Tensor = True,
         cache: TimeCache | None = None,
     ) -> Tensor:
         """Clean frames (b, t, 4, H, W) in model values.
 
         hidden_states (b, t, 4, H, W): s * frame + (1 - s) * noise; timestep (b, t): the signal
         level s, 0 pure noise, 1 clean; actions (b, t, A): the action that leads INTO the frame;
-        previous (b, t, 4, H, W): the frame before; given (b, t): False hides that frame;
-        action_given (b, t): False puts the null action. With a cache t must be 1, and the pass
-        reads the frames stored there.
+        previous (b, t, 4, H, W): the frame before; scenario (b,): a `Domain.index`, which a model
+        of one scenario does not need; given (b, t): False hides the frame before; action_given
+        (b, t): False puts the null action; causal: False lets every frame see every other. With a
+        cache t must be 1, and the pass reads the frames stored there.
         """
-        frames = hidden_states.shape[1]
+        batch, frames = hidden_states.shape[:2]
         if cache is not None and frames != 1:
             raise ValueError(f"a cached pass takes one frame, got {frames}")
-        vector = self.condition(timestep, actions, action_given)
-        x = self.embed(hidden_states, previous, timestep, given)
+        if scenario is None:
+            if len(self.mean_image) > 1:
+                raise ValueError("a model of several scenarios must be told which: scenario (b,)")
+            scenario = torch.zeros(batch, dtype=torch.long, device=hidden_states.device)
+        mean = self.mean_image[scenario, None]
+        vector = self.condition(timestep, actions, scenario, action_given)
+        x = self.embed(hidden_states - mean, previous - mean, timestep, given)
         registers = self.register_tokens + vector[:, :, None]
         x = torch.cat([registers, x], dim=2)
         modulation = self.modulation(F.silu(vector))[:, :, None]
@@ -222,7 +242,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             torch.arange(start, start + frames, device=x.device), self.head_size, base=1000.0
         )
         turn_grid = (self.grid_cos, self.grid_sin)
-        mask = self.time_mask(frames, x.device) if causal and cache is None else None
+        mask = None if cache is not None else self.time_mask(frames, causal, x.device)
         layer = 0
         for block in self.blocks:
             turn = turn_time if block.over_time else turn_grid
@@ -232,12 +252,19 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         shift, scale = self.final(F.silu(vector))[:, :, None].chunk(2, -1)
         patches = self.head(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)
         images = unpatchify(patches, self.config.patch_px, self.config.height_px)
-        drawn: Tensor = self.mean_image + images
+        if self.refiner is not None:
+            images = self.refiner(images)
+        drawn: Tensor = mean + images
         return drawn
 
-    def time_mask(self, frames: int, device: torch.device) -> Tensor:
-        """True where frame (row) may look at frame (column): the last `window` up to itself."""
+    def time_mask(self, frames: int, causal: bool | Tensor, device: torch.device) -> Tensor:
+        """True where frame (row) may look at frame (column).
+
+        Where `causal`, these are the last `window` up to itself, else all.
+        """
         index = torch.arange(frames, device=device)
         ago = index[:, None] - index[None, :]
         visible: Tensor = (ago >= 0) & (ago < self.config.window)
+        if causal is not True:
+            visible = visible | ~torch.as_tensor(causal, device=device)
         return visible

@@ -11,7 +11,7 @@ import torch
 from worldsim.errors import InputError
 from worldsim.models.dit import WorldModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def load(folder: Path) -> WorldModel:
@@ -33,17 +33,18 @@ def load(folder: Path) -> WorldModel:
     wrong = [name for kind in ("missing_keys", "unexpected_keys") for name in found[kind]]
     if wrong:
         raise InputError(f"{folder}: weights and config.json do not fit, see {wrong[0]}")
-    if model.config.format_version != FORMAT_VERSION:
-        raise InputError(
-            f"{folder} has model format {model.config.format_version}, "
-            f"this version reads {FORMAT_VERSION}"
-        )
     loaded: WorldModel = model.eval()
     return loaded
 
 
 def _check(config: dict[str, Any], folder: Path) -> None:
     """Every value the model was built with must be there: a default would draw wrong frames."""
+    version = config.get("format_version", FORMAT_VERSION)
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{folder} has model format {version}, this version reads {FORMAT_VERSION}; "
+            "train it again"
+        )
     wanted = [name for name in signature(WorldModel.__init__).parameters if name != "self"]
     missing = [name for name in ("_class_name", *wanted) if name not in config]
     if missing or config["_class_name"] != WorldModel.__name__:

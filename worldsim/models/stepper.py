@@ -23,13 +23,15 @@ class Stepper:
     """A batch of dreams that take one action each and draw one frame each.
 
     `passes` = 1 draws the mean of what may follow, without noise; more passes refine a noised
-    draft (Euler steps of the flow from noise to frame).
+    draft (Euler steps of the flow from noise to frame). `scenario` is the index of the dreams'
+    domain, see WorldModel.domain.
     """
 
-    def __init__(self, model: WorldModel, passes: int = 1) -> None:
+    def __init__(self, model: WorldModel, passes: int = 1, scenario: int = 0) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, got {passes}")
         self.model = model.eval()
+        self.scenario = torch.tensor([scenario], device=model.device)
         self.passes = passes
         self.last: Tensor | None = None
         self.cache = model.new_cache()
@@ -68,7 +70,12 @@ class Stepper:
     def _pass(self, state: Tensor, level: float, actions: Tensor, last: Tensor) -> Tensor:
         timestep = torch.full((len(state), 1), level, device=state.device)
         drawn: Tensor = self.model(
-            state[:, None], timestep, actions[:, None], last[:, None], cache=self.cache
+            state[:, None],
+            timestep,
+            actions[:, None],
+            last[:, None],
+            self.scenario.expand(len(state)),
+            cache=self.cache,
         )
         return drawn[:, 0]
 

@@ -34,10 +34,10 @@ class Dreamer:
         Raises InputError where the model draws a NaN.
         """
         model, start = _model(self.checkpoint), self.start_frames - 1
-        near_m, far_m = model.config.depth_range_m
-        range_m = (float(near_m), float(far_m))
+        domain = model.domain(episode.scene.scenario)
+        range_m = domain.depth_range_m
         given = to_model(episode.frames[: start + 1], episode.depth_m[: start + 1], range_m)
-        stepper, generator = Stepper(model, self.passes), torch.Generator()
+        stepper, generator = Stepper(model, self.passes, domain.index), torch.Generator()
         generator.manual_seed(seed)
         stepper.start(torch.from_numpy(given)[None], torch.from_numpy(actions[:start])[None])
         rows = []

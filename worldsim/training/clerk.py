@@ -29,9 +29,7 @@ class Clerk:
         total, unit = (job.steps, "step") if job.steps is not None else (job.minutes, "min")
         assert total is not None
         self.diary = Diary(job.out, worker.step, total, unit, job.progress)
-        self.probe = Probe(
-            worker.clips.held_out_episodes(), worker.clips.depth_range_m, worker.device
-        )
+        self.probe = Probe(worker.clips.held_out_episodes(least_each=2), worker.model)
         self.probed: dict[str, float] = {}
         self.peak_flops = job.workers * matmul_flops(worker.precision, worker.device)
         config = worker.model.config

@@ -37,6 +37,7 @@ class Muon(torch.optim.Optimizer):
         """Update every matrix that has a gradient."""
         for group in self.param_groups:
             rate, momentum = group["lr"], group["momentum"]
+            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
             for matrix in group["params"]:
                 if matrix.grad is None:
                     continue
@@ -45,21 +46,25 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(matrix)
                 average = state["momentum_buffer"].lerp_(matrix.grad, 1.0 - momentum)
                 ahead = matrix.grad.lerp(average, momentum)  # Nesterov's
-                update = orthogonal(ahead, self._precision)
-                matrix.mul_(1.0 - rate * group["weight_decay"])
-                matrix.add_(update, alpha=-rate * 0.2 * sqrt(max(matrix.shape)))
+                alike.setdefault(matrix.shape, []).append((matrix, ahead))
+            for shape, pairs in alike.items():
+                updates = orthogonal(torch.stack([ahead for _, ahead in pairs]), self._precision)
+                for (matrix, _), update in zip(pairs, updates, strict=True):
+                    matrix.mul_(1.0 - rate * group["weight_decay"])
+                    matrix.add_(update, alpha=-rate * 0.2 * sqrt(max(shape)))
 
 
-def orthogonal(matrix: Tensor, precision: torch.dtype) -> Tensor:
-    """Nearly the orthogonal matrix nearest to one (rows, columns): Newton-Schulz, quintic.
+def orthogonal(matrices: Tensor, precision: torch.dtype) -> Tensor:
+    """Nearly the orthogonal matrices nearest to some (..., rows, columns): Newton-Schulz, quintic.
 
     Singular values end within 0.5 to 1.5 or so, which is near enough.
     """
     a, b, c = _QUINTIC
-    tall = matrix.shape[0] > matrix.shape[1]
-    found = (matrix.T if tall else matrix).to(precision)
-    found = found / found.norm().clamp(min=_LEAST_NORM)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    found = (matrices.mT if tall else matrices).to(precision)
+    found = found / found.norm(dim=(-2, -1), keepdim=True).clamp(min=_LEAST_NORM)
     for _ in range(_ITERATIONS):
-        gram = found @ found.T
-        found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
-    return (found.T if tall else found).to(matrix.dtype)
+        gram = found @ found.mT
+        found = a * found + (b * gram + c * gram @ gram) @ found
+    nearest: Tensor = (found.mT if tall else found).to(matrices.dtype)
+    return nearest

@@ -17,9 +17,10 @@ class Clip:
 
     frames: Tensor  # (b, t + 1, 4, H, W) in [-1, 1]
     actions: Tensor  # (b, t, A)
+    scenario: Tensor  # (b,), the model's numbers
 
     def to(self, device: torch.device) -> Clip:
-        return Clip(self.frames.to(device), self.actions.to(device))
+        return Clip(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class Task:
     previous: Tensor  # (b, t, 4, H, W)
     given: Tensor  # (b, t)
     action_given: Tensor  # (b, t)
-
-    def to(self, device: torch.device) -> Task:
-        return Task(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+    causal: Tensor  # ()
 
 
 def signal_levels(shape: tuple[int, int], pure_noise_share: float, rng: torch.Generator) -> Tensor:
@@ -41,25 +40,33 @@ def signal_levels(shape: tuple[int, int], pure_noise_share: float, rng: torch.Ge
 
     Most frames are pure noise after a given past: the case that stepping meets.
     """
-    levels = torch.rand(shape, generator=rng)
-    levels[torch.rand(shape, generator=rng) < pure_noise_share] = 0.0
+    levels = torch.rand(shape, generator=rng, device=rng.device)
+    levels[torch.rand(shape, generator=rng, device=rng.device) < pure_noise_share] = 0.0
     return levels
 
 
-def make_task(clip: Clip, settings: Settings, rng: torch.Generator) -> Task:
-    """Noise the frames to draw and roughen the ones given before them."""
+def make_task(clip: Clip, settings: Settings, rng: torch.Generator, full: bool = False) -> Task:
+    """Noise the frames to draw and roughen the ones given before them; all on the rng's device.
+
+    Where `full`, every frame will see every other: most frames before are hidden, since they would
+    tell the answer, and levels are uniform.
+    """
     target, previous = clip.frames[:, 1:], clip.frames[:, :-1]
-    shape = (target.shape[0], target.shape[1])
-    levels = signal_levels(shape, settings.pure_noise_share, rng)
+    shape, device = (target.shape[0], target.shape[1]), rng.device
+    levels = signal_levels(shape, 0.0 if full else settings.pure_noise_share, rng)
+    hide = settings.full_hide_previous_chance if full else settings.hide_previous_chance
     level = levels[..., None, None, None]
-    noise = torch.randn(target.shape, generator=rng)
-    rough = settings.previous_noise_std * torch.rand((shape[0], 1, 1, 1, 1), generator=rng)
+    noise = torch.randn(target.shape, generator=rng, device=device)
+    spread = torch.rand((shape[0], 1, 1, 1, 1), generator=rng, device=device)
+    rough = torch.randn(previous.shape, generator=rng, device=device)
+    kept, acted = (torch.rand(shape, generator=rng, device=device) for _ in range(2))
     return Task(
         hidden_states=level * target + (1 - level) * noise,
         timestep=levels,
-        previous=previous + rough * torch.randn(previous.shape, generator=rng),
-        given=torch.rand(shape, generator=rng) >= settings.hide_previous_chance,
-        action_given=torch.rand(shape, generator=rng) >= settings.drop_action_chance,
+        previous=previous + settings.previous_noise_std * spread * rough,
+        given=kept >= hide,
+        action_given=acted >= settings.drop_action_chance,
+        causal=torch.tensor(not full, device=device),
     )
 
 
@@ -74,8 +81,10 @@ def own_history(model: WorldModel, clip: Clip, passes: int) -> Tensor:
     previous = clip.frames[:, :-1]
     levels = torch.zeros(previous.shape[:2], device=previous.device)
     blank = torch.zeros_like(previous)
+    causal = torch.tensor(True, device=previous.device)
     for _ in range(passes):
-        drawn = model(blank, levels, clip.actions, previous).float().clamp(-1.0, 1.0)
+        drawn = model(blank, levels, clip.actions, previous, clip.scenario, causal=causal)
+        drawn = drawn.float().clamp(-1.0, 1.0)
         previous = torch.cat([clip.frames[:, :1], drawn[:, :-1]], dim=1)
     return previous
 
@@ -87,8 +96,10 @@ def loss(model: WorldModel, clip: Clip, task: Task) -> Tensor:
         task.timestep,
         clip.actions,
         task.previous,
+        clip.scenario,
         given=task.given,
         action_given=task.action_given,
+        causal=task.causal,
     )
     error: Tensor = (drawn.float() - clip.frames[:, 1:]).square().mean()
     return error

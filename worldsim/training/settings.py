@@ -7,22 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Architecture:
-    """The network's shape; see worldsim.models.dit.WorldModel."""
+    """The network's shape; see worldsim.models.dit.WorldModel.
 
-    patch_px: int = 8
+    A frame is cut into `patches` x `patches` tokens, whatever its size.
+    """
+
+    patches: int = 8
     width: int = 160
     layers: int = 8
     heads: int = 5
     time_every: int = 4
     registers: int = 4
     window: int = 16
+    refine: int = 0
 
 
 @dataclass(frozen=True)
 class Settings:
     """Batch, objective, history and optimiser of a training run.
 
-    Shares and chances are between 0 and 1; `progress` is the share of the budget spent.
+    Shares and chances are between 0 and 1; `progress` is the share of the budget spent. In a batch
+    of `full_chance` every frame sees every other, and its levels are uniform.
     """
 
     clips_per_worker: int = 2
@@ -32,6 +37,8 @@ class Settings:
     hide_previous_chance: float = 0.03
     drop_action_chance: float = 0.05
     previous_noise_std: float = 0.03
+    full_chance: float = 0.1
+    full_hide_previous_chance: float = 0.7
     history_from_progress: float = 0.15
     history_chance: float = 0.6
     history_passes: int = 3

@@ -21,7 +21,6 @@ from torch.multiprocessing.spawn import ProcessException, spawn
 
 from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import ClipDataset
-from worldsim.data.dataset import Dataset
 from worldsim.data.store import SUFFIX, save_episode
 from worldsim.errors import InputError
 from worldsim.training.log import CURVE, METRICS
@@ -34,6 +33,7 @@ RUN = "run.json"
 STARTS = "starts"
 EARLY = {RUN, METRICS, CURVE, STARTS}
 START_FRAMES = 8
+STARTS_EACH = 4  # of a scenario, at least
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,19 @@ def train(
     precision: Precision = "auto",
     compile: Compile = "auto",
     pause_after: int | None = None,
+    cache: Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Train `recipe` on one dataset or a mix by `weights`, write the run into `out`, return it.
+
+    The datasets may be of several scenarios: the model then knows them all.
 
     `out` becomes a checkpoint folder: config.json, weights (the moving average), starts/, and
     beside them metrics.jsonl, loss.svg, run.json and the state to resume from. With `resume` a run
     goes on where its last checkpoint left it, bit for bit under a budget of steps (one of minutes
     hangs on the clock). `pause_after` stops once so many steps are done, to be resumed. Each of
-    the `workers` has `loaders` processes that read clips for it ahead, or reads them itself.
+    the `workers` has `loaders` processes that read clips for it ahead, or reads them itself; with a
+    `cache` folder they decode or draw every frame once instead.
 
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
@@ -86,7 +90,6 @@ def train(
     if pause_after is not None and pause_after < 1:
         raise InputError(f"--pause-after must be at least 1, got {pause_after}")
     paths = [data] if isinstance(data, Path) else list(data)
-    _refuse_mixed_scenarios(paths)
     settings = recipe.settings
     clips = ClipDataset(
         paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress
@@ -113,6 +116,7 @@ def train(
             compile=compiled,
             pause_after=pause_after,
             progress=progress,
+            cache=cache,
             meeting=f"file://{meeting}/store",
         )
         stopped = _run(job)
@@ -188,18 +192,6 @@ def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
         raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
 
 
-def _refuse_mixed_scenarios(paths: Sequence[Path]) -> None:
-    first = None
-    for path in paths:
-        scenario = Dataset(path).meta.get("scenario")
-        first = first or (path, scenario)
-        if scenario != first[1]:
-            raise InputError(
-                f"{path} is of scenario {scenario}, {first[0]} of {first[1]}; "
-                "a model is trained on one, so give datasets of one"
-            )
-
-
 def _prepare(out: Path, clips: ClipDataset, facts: dict[str, Any]) -> None:
     """Describe a new run in `out` and put its start episodes there, from those held out."""
     starts = out / STARTS
@@ -207,7 +199,7 @@ def _prepare(out: Path, clips: ClipDataset, facts: dict[str, Any]) -> None:
     starts.mkdir(parents=True)
     for name in (METRICS, CURVE):
         (out / name).unlink(missing_ok=True)
-    for number, episode in enumerate(clips.held_out_episodes()):
+    for number, episode in enumerate(clips.held_out_episodes(STARTS_EACH)):
         start = episode.part(0, min(START_FRAMES - 1, episode.steps))
         save_episode(starts / f"{number:03d}{SUFFIX}", start)
     described = json.dumps({**facts, "torch": torch.__version__}, indent=1)

@@ -16,11 +16,10 @@ from diffusers.training_utils import EMAModel
 from torch import distributed
 
 from worldsim.data.clips import ClipDataset
-from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
 from worldsim.training import objective
 from worldsim.training.clerk import Clerk
-from worldsim.training.loader import batches
+from worldsim.training.feed import feed
 from worldsim.training.machine import Precision, choose_precision
 from worldsim.training.objective import Clip
 from worldsim.training.optimiser import Optimiser
@@ -46,6 +45,7 @@ class Job:
     pause_after: int | None
     progress: bool
     meeting: str
+    cache: Path | None = None
 
 
 class Worker:
@@ -69,7 +69,7 @@ class Worker:
             self.restore(state)
         size = self.settings.clips_per_worker
         first, stride = (self.step * job.workers + rank) * size, job.workers * size
-        self.batches = batches(self.clips, size, first, stride, job.loaders)
+        self.feed = feed(self.clips, size, first, stride, self.device, job.loaders, job.cache)
         self.network = self.model
         if job.compile:
             self.network = cast(WorldModel, torch.compile(self.model, dynamic=False))
@@ -90,12 +90,10 @@ class Worker:
 
     def draw(self) -> tuple[Clip, torch.Generator]:
         """The next clips and this step's noise: seed, step and rank decide, so runs resume."""
-        recorded = next(self.batches)
-        frames, depth_m = np.asarray(recorded.frames), np.asarray(recorded.depth_m)
-        values = torch.from_numpy(to_model(frames, depth_m, self.clips.depth_range_m))
+        clip = next(self.feed)
         rng = np.random.default_rng([self.job.seed, self.step, 1 + self.rank])
-        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return Clip(values, torch.as_tensor(recorded.actions)), noise
+        noise = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        return clip, noise
 
     def coin(self) -> np.random.Generator:
         """What this step decides for all workers alike."""
@@ -104,16 +102,16 @@ class Worker:
     def learn(self, progress: float) -> float:
         """Gradients of one batch; returns its loss."""
         clip, noise = self.draw()
-        task = objective.make_task(clip, self.settings, noise).to(self.device)
-        clip = clip.to(self.device)
         coin = self.coin()
+        full = coin.random() < self.settings.full_chance
+        task = objective.make_task(clip, self.settings, noise, full)
         dreams = coin.random() < self.settings.history_chance
         passes = int(coin.integers(1, self.settings.history_passes + 1))
         with torch.autocast(
             self.device.type, self.precision, enabled=self.precision != torch.float32
         ):
             self.passes += 3  # forward 1, backward 2
-            if dreams and progress >= self.settings.history_from_progress:
+            if dreams and not full and progress >= self.settings.history_from_progress:
                 self.passes += passes
                 previous = objective.own_history(self.network, clip, passes)
                 task = replace(task, previous=previous)
@@ -180,22 +178,23 @@ class Worker:
 
 
 def build(recipe: Recipe, clips: ClipDataset) -> WorldModel:
-    """An untrained model that fits the clips: size, actions, depth range, mean image."""
-    scene = clips.datasets[0][0].scene
-    mean, std = clips.action_statistics()
+    """An untrained model that fits the clips: size, and of each scenario what there is to know."""
+    known = clips.known()
     height_px, width_px = clips.size_px
+    shape = asdict(recipe.architecture)
     model = WorldModel(
         height_px=height_px,
         width_px=width_px,
-        action_size=clips.action_size,
-        depth_range_m=tuple(clips.depth_range_m),
-        action_mean=tuple(mean),
-        action_std=tuple(std),
-        frame_rate_hz=scene.frame_rate_hz,
-        scenario=scene.scenario,
-        **asdict(recipe.architecture),
+        patch_px=height_px // shape.pop("patches"),
+        scenarios=tuple(each.scenario for each in known),
+        frame_rate_hz=tuple(each.frame_rate_hz for each in known),
+        depth_range_m=tuple(each.depth_range_m for each in known),
+        action_mean=tuple(each.action_mean for each in known),
+        action_std=tuple(each.action_std for each in known),
+        **shape,
     )
-    model.mean_image.copy_(torch.from_numpy(clips.mean_frame()))
+    images = np.stack([each.mean_frame for each in known])
+    model.mean_image.copy_(torch.from_numpy(images))
     return cast(WorldModel, model)
 
 
