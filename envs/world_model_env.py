@@ -69,7 +69,8 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         All from `np_random`. With `passes=1` the model draws no noise after reset.
 
     `passes` is the number of denoising passes a frame; `checkpoint` the name or folder of a model,
-    or None for the one of the scenario (push) that ships with worldsim.
+    or None for the one that ships with worldsim and plays the scenario. Frames have the model's
+    size; `size_px` says which one is expected.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
@@ -79,38 +80,30 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         checkpoint: str | None = None,
         passes: int = 1,
         render_mode: str | None = None,
-        size_px: int = 64,
+        size_px: int | None = None,
         end_on_success: bool = True,
         scenario: str | None = None,
     ) -> None:
         self.render_mode = check_render_mode(render_mode)
         if not isinstance(passes, int) or passes < 1:
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
-        shipped = f"{scenario or 'push'}-64"
-        if checkpoint is None and shipped not in checkpoints.names():
-            raise InputError(
-                f"no model of {scenario!r} ships with worldsim; train one with `worldsim train` "
-                "and give its folder as checkpoint"
-            )
-        folder = checkpoints.find(checkpoint or shipped)
+        folder = checkpoints.find(checkpoint or checkpoints.default(scenario or "push"))
         model = load(folder)
         self._scenario = find_scenario(scenario or str(model.config.scenarios[0]))
         domain = model.domain(self._scenario.name)
         height_px, width_px = int(model.config.height_px), int(model.config.width_px)
-        if (height_px, width_px) != (size_px, size_px):
+        if size_px not in (None, height_px):
             raise InputError(
                 f"checkpoint {folder.name!r} draws {width_px} x {height_px} px, not {size_px}; "
                 f"make the environment with size_px={width_px}"
             )
         self.depth_range_m = domain.depth_range_m
-        self.size_px = size_px
+        self.size_px = height_px
         self.end_on_success = end_on_success
         self.source = f"model:{folder.name}"
         self._starts = load_starts(folder, domain.scenario)
         self.scene = self._starts.template
-        self.observation_space, self.action_space = frame_spaces(
-            size_px, domain.action_size
-        )
+        self.observation_space, self.action_space = frame_spaces(height_px, domain.action_size)
         self._stepper = Stepper(model, passes, domain.index)
         self._torch_generator = torch.Generator()
         self._steps = -1

@@ -148,7 +148,8 @@ def test_a_shipped_checkpoint_with_its_run(capsys: pytest.CaptureFixture[str]) -
     facts = facts_of("push-64")
     model = load(checkpoints.find("push-64"))
     assert facts["parameters"] == sum(p.numel() for p in model.parameters())
-    assert facts["depth_m"] == list(model.config.depth_range_m)
+    [push] = facts["scenarios"]
+    assert push["name"] == "push" and push["depth_m"] == list(model.config.depth_range_m[0])
     assert facts["trained_on"] == [
         json.loads((checkpoints.SHIPPED / "push-64/run.json").read_text())["data"]
     ]

@@ -24,7 +24,7 @@ def demo(
     seed: int = 0,
     steps: int = 64,
     out: Path = Path("runs/demo"),
-    checkpoint: str = "push-64",
+    checkpoint: str | None = None,
     passes: int = 1,
 ) -> None:
     """Step simulator and model side by side, measure the difference, write a report.
@@ -36,7 +36,8 @@ def demo(
         seed: draws the scene and the actions.
         steps: frames to step, at most 1000.
         out: folder for video, contact sheet, report.json and report.html.
-        checkpoint: name of a checkpoint that ships with worldsim, or a folder.
+        checkpoint: name of a checkpoint that ships with worldsim, or a folder; one that plays the
+            scenario when not given.
         passes: passes of the network for each frame.
     """
     from worldsim.demo import run
@@ -134,7 +135,7 @@ def rollout(
         policy: random, zero, ou, scripted or explore.
         episodes: how many.
         seed: episode k is seeded with seed + k.
-        checkpoint: name or folder of the model's checkpoint; push-64 when not given.
+        checkpoint: name or folder of the model's checkpoint; a shipped one when not given.
     """
     from worldsim.trial import trial
 

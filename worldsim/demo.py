@@ -19,8 +19,8 @@ from worldsim.eval.page.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
 from worldsim.judge import Env, dream, dreamer
-from worldsim.sim.look import Look
 from worldsim.sim.scenarios import find_scenario
+from worldsim.sim.scene import Scene
 
 POLICY = "explore"
 MOST_STEPS = 1000
@@ -53,19 +53,20 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def run(
-    scenario: str, seed: int, steps: int, out: Path, checkpoint: str, passes: int = 1
+    scenario: str, seed: int, steps: int, out: Path, checkpoint: str | None, passes: int = 1
 ) -> Report:
     """Step both for `steps` frames, evaluate, write `out` and print the table.
 
-    Raises InputError on an unknown scenario or checkpoint, before anything is written.
+    `checkpoint` is the shipped one that plays the scenario where None. Raises InputError on an
+    unknown scenario or checkpoint, before anything is written.
     """
     find_scenario(scenario)
     if steps > MOST_STEPS:
         raise InputError(f"--steps must be at most {MOST_STEPS}, got {steps}")
-    folder = checkpoints.find(checkpoint)
-    look = load_starts(folder).template.look  # what the model was trained on
-    truth, simulator_rate = _simulated(scenario, seed, steps, look)
-    other, _ = _simulated(scenario, seed + 1, steps, look, label="other actions")
+    folder = checkpoints.find(checkpoint or checkpoints.default(scenario))
+    seen = load_starts(folder, scenario).template  # what the model was trained on
+    truth, simulator_rate = _simulated(scenario, seed, steps, seen)
+    other, _ = _simulated(scenario, seed + 1, steps, seen, label="other actions")
     drawn, model_rate = _dreamed(truth, truth, folder, passes, "model")
     shuffled, _ = _dreamed(truth, other, folder, passes, "shuffled actions")
     horizons = tuple(step for step in HORIZONS if step <= steps)
@@ -81,14 +82,15 @@ def run(
 
 
 def _simulated(
-    scenario: str, seed: int, steps: int, look: Look, label: str = "simulator"
+    scenario: str, seed: int, steps: int, seen: Scene, label: str = "simulator"
 ) -> tuple[Episode, float]:
     env = gymnasium.make(
         find_scenario(scenario).env_id,
         max_episode_steps=steps,
         disable_env_checker=True,
         end_on_success=False,
-        look=look,
+        look=seen.look,
+        size_px=seen.camera.height_px,
     )
     watched = Watched(env, label, steps)
     try:

@@ -25,6 +25,13 @@ from worldsim.training.log import METRICS, read
 RUN = "run.json"
 STATE = "state.pt"
 UNITS = {"hz": "Hz", "m": "m", "px": "px", "s": "s", "min": "min"}
+_OF_A_SCENARIO = {
+    "name": "scenarios",
+    "frame_rate_hz": "frame_rate_hz",
+    "depth_m": "depth_range_m",
+    "action_mean": "action_mean",
+    "action_std": "action_std",
+}
 _SHOWN = {"kind", "schema", "sha256", "camera", "scenario", "split", "seed", "steps", "size_px"}
 _SHOWN |= {"frame_rate_hz", "physics_rate_hz", "action_spec", "renderer", "look", "versions"}
 _BUFFERS = {"mean_image"}
@@ -191,26 +198,26 @@ def checkpoint_facts(folder: Path) -> Facts:
         facts: Facts = {
             "is": "checkpoint",
             "path": str(folder),
-            "scenario": config["scenario"],
             "parameters": _parameters(folder / checkpoints.WEIGHTS),
             "bytes": (folder / checkpoints.WEIGHTS).stat().st_size,
             "size_px": [config["width_px"], config["height_px"]],
-            "frame_rate_hz": config["frame_rate_hz"],
-            "depth_m": list(config["depth_range_m"]),
-            "action_mean": list(config["action_mean"]),
-            "action_std": list(config["action_std"]),
+            "scenarios": [
+                {name: config[key][k] for name, key in _OF_A_SCENARIO.items()}
+                for k in range(len(config["scenarios"]))
+            ],
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged or no worldsim model ({error!r})") from error
-    names = ("width", "layers", "heads", "patch_px", "time_every", "registers", "window")
+    names = ("width", "layers", "heads", "patch_px", "time_every", "registers", "window", "refine")
     facts["architecture"] = {name: config.get(name) for name in names}
     starts = checkpoints.starts(folder)
     facts["start_episodes"] = len(starts)
     if starts:
         scene = load_episode(starts[0]).scene
-        facts["actions"] = _action_facts(scene.action_spec)
+        if len(config["scenarios"]) == 1:
+            facts["actions"] = _action_facts(scene.action_spec)
         facts["renderer"] = scene.look.renderer
     return {**facts, **(_run_facts(folder) if (folder / RUN).is_file() else {})}
 

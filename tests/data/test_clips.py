@@ -54,10 +54,10 @@ def test_an_action_lies_between_the_frames_it_links(folder: Path, frames: int) -
     clips = open_clips(folder, frames=frames)
     episodes = list(clips.datasets[0])
     for position in range(len(clips)):
-        seen, depth_m, actions = clips[position]
+        seen, depth_m, actions, scenario = clips[position]
         assert seen.shape == (frames, 8, 8, 3) and seen.dtype == np.uint8
         assert depth_m.shape == (frames, 8, 8) and depth_m.dtype == np.float32
-        assert actions.shape == (frames - 1, 2) and actions.dtype == np.float32
+        assert scenario == 0 and actions.shape == (frames - 1, 2) and actions.dtype == np.float32
         _, index, start = clips.place(position)
         assert (seen == episodes[index].frames[start : start + frames]).all()
         assert (depth_m == episodes[index].depth_m[start : start + frames]).all()
@@ -89,7 +89,7 @@ def test_a_clip_hangs_on_seed_and_position_alone(folder: Path, other: Path) -> N
     batch = clips.batch([7, 2, len(clips)])
     assert batch.frames.shape == (3, FRAMES, 8, 8, 3) and batch.actions.shape == (3, FRAMES - 1, 2)
     for row, position in enumerate((7, 2, len(clips))):
-        one = RecordedClip(batch.frames[row], batch.depth_m[row], batch.actions[row])
+        one = RecordedClip(*(part[row] for part in batch))
         assert same(one, straight[position])
     assert len(pickle.dumps(clips)) < 10_000
 
@@ -167,7 +167,7 @@ def test_action_statistics_are_those_of_what_is_drawn_from(folder: Path, held_ou
     clips = open_clips(folder, held_out=held_out)
     episodes = list(clips.datasets[0])[: EPISODES - held_out]
     actions = np.concatenate([episode.actions for episode in episodes]).astype(np.float64)
-    mean, std = clips.action_statistics()
+    mean, std = clips.known()[0].action_mean, clips.known()[0].action_std
     np.testing.assert_allclose(mean, actions.mean(0), atol=1e-6)
     np.testing.assert_allclose(std, np.maximum(actions.std(0), 1e-3), rtol=1e-5)
 
@@ -180,12 +180,13 @@ def test_statistics_of_a_mix_are_weighted_and_its_depth_range_holds_both(
     actions = [np.concatenate([e.actions for e in some]).astype(np.float64) for some in each]
     mean = 0.25 * actions[0].mean(0) + 0.75 * actions[1].mean(0)
     square = 0.25 * (actions[0] ** 2).mean(0) + 0.75 * (actions[1] ** 2).mean(0)
-    np.testing.assert_allclose(clips.action_statistics()[0], mean)
+    known = clips.known()[0]
+    np.testing.assert_allclose(known.action_mean, mean)
     wanted_std = np.maximum(np.sqrt(square - mean**2), 1e-3)
-    np.testing.assert_allclose(clips.action_statistics()[1], wanted_std)
+    np.testing.assert_allclose(known.action_std, wanted_std)
 
     depth_m = np.concatenate([episode.depth_m for some in each for episode in some])
-    near_m, far_m = clips.depth_range_m
+    near_m, far_m = known.depth_range_m
     span_m = float(depth_m.max() - depth_m.min())
     assert near_m == pytest.approx(depth_m.min() - 0.005 * span_m)
     assert far_m == pytest.approx(depth_m.max() + 0.005 * span_m)
@@ -194,8 +195,8 @@ def test_statistics_of_a_mix_are_weighted_and_its_depth_range_holds_both(
     for some in each:
         frames = np.concatenate([episode.frames for episode in some])
         depth_m = np.concatenate([episode.depth_m for episode in some])
-        means.append(to_model(frames, depth_m, clips.depth_range_m).mean(0, dtype=np.float64))
-    mean_frame = clips.mean_frame()
+        means.append(to_model(frames, depth_m, known.depth_range_m).mean(0, dtype=np.float64))
+    mean_frame = known.mean_frame
     assert mean_frame.shape == (4, 8, 8) and mean_frame.dtype == np.float32
     np.testing.assert_allclose(mean_frame, 0.25 * means[0] + 0.75 * means[1], atol=1e-5)
 

@@ -21,13 +21,13 @@ def write_checkpoint(folder: Path) -> list[Episode]:
     episodes = [Collector(seed=77, steps=12)(index) for index in range(2)]
     torch.manual_seed(0)
     model = WorldModel(
-        width=16, heads=2, layers=4, registers=1, window=8, depth_range_m=DEPTH_RANGE_M
+        width=16, heads=2, layers=4, registers=1, window=8, depth_range_m=(DEPTH_RANGE_M,)
     )
     with torch.no_grad():
         for weights in (model.head.weight, model.final.weight, model.modulation.weight):
             weights.normal_(std=0.05)
         values = to_model(episodes[0].frames, episodes[0].depth_m, DEPTH_RANGE_M)
-        model.mean_image.copy_(torch.from_numpy(values.mean(0)))
+        model.mean_image.copy_(torch.from_numpy(values.mean(0, keepdims=True)))
     model.save_pretrained(folder)
     (folder / "starts").mkdir()
     for index, episode in enumerate(episodes):

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from worldsim.models.dit import WorldModel, patchify, unpatchify
+from worldsim.errors import InputError
+from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
+from worldsim.models.patches import patchify, unpatchify
 from worldsim.models.stepper import Stepper
 
 FRAMES = 12
@@ -84,9 +86,10 @@ def test_the_future_does_not_reach_the_past(model: WorldModel, name: str) -> Non
 
 @torch.no_grad()
 def test_a_time_layer_looks_back_as_far_as_the_window(model: WorldModel) -> None:
-    mask = model.time_mask(8, torch.device("cpu"))
+    mask = model.time_mask(8, True, torch.device("cpu"))
     assert mask.sum(1).tolist() == [1, 2, 3, 4, 5, 5, 5, 5]
     assert not mask.triu(1).any()
+    assert model.time_mask(8, torch.tensor(False), torch.device("cpu")).all()
 
 
 @torch.no_grad()
@@ -110,7 +113,7 @@ def test_hidden_frames_and_dropped_actions_do_not_matter(model: WorldModel) -> N
 
 def test_an_untrained_model_draws_the_mean_image() -> None:
     fresh = WorldModel(height_px=16, width_px=16, width=32, heads=2, layers=4)
-    fresh.mean_image.copy_(torch.rand(4, 16, 16))
+    fresh.mean_image.copy_(torch.rand(1, 4, 16, 16))
     given_ = inputs(3)
     small = {k: v[..., :16, :16] if v.ndim == 5 else v for k, v in given_.items()}
     assert torch.equal(fresh(**small), fresh.mean_image.expand(2, 3, 4, 16, 16))
@@ -132,6 +135,95 @@ def test_impossible_shapes_are_refused(model: WorldModel) -> None:
         WorldModel(width=30, heads=3)
     with pytest.raises(ValueError, match="one frame"):
         model(**inputs(2), cache=model.new_cache())
+
+
+@pytest.fixture(scope="module")
+def several() -> WorldModel:
+    """Knows three scenarios of one, three and eight action channels."""
+    torch.manual_seed(0)
+    made = WorldModel(
+        height_px=16,
+        width_px=16,
+        width=32,
+        heads=2,
+        layers=4,
+        time_every=2,
+        refine=8,
+        scenarios=("swing", "occlude", "arm"),
+        frame_rate_hz=(20, 10, 20),
+        depth_range_m=((0.5, 2.0), (1.0, 3.0), (0.2, 9.0)),
+        action_mean=((0.1,), (0.0, 0.2, 0.0), (0.0,) * 8),
+        action_std=((0.5,), (1.0, 2.0, 1.0), (1.0,) * 8),
+    )
+    for parameter in made.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.15)
+    made.mean_image.copy_(torch.rand(3, 4, 16, 16))
+    return made.eval()
+
+
+@torch.no_grad()
+def test_rows_of_a_batch_may_be_of_different_scenarios(several: WorldModel) -> None:
+    frames, levels = torch.randn(3, 2, 4, 16, 16), torch.zeros(3, 2)
+    actions = torch.randn(3, 2, 8)
+    numbers = torch.tensor([2, 0, 1])
+    together = several(frames, levels, actions, frames, numbers)
+    for row, number in enumerate(numbers.tolist()):
+        size = len(several.config.action_mean[number])
+        one = slice(row, row + 1)
+        alone = several(frames[one], levels[one], actions[one, :, :size], frames[one], numbers[one])
+        assert (alone - together[one]).abs().max() < 1e-5
+    elsewhere = several(frames, levels, actions, frames, numbers.roll(1))
+    assert not torch.allclose(elsewhere, together)
+    with pytest.raises(ValueError, match="must be told which"):
+        several(frames, levels, actions, frames)
+
+
+@torch.no_grad()
+def test_channels_that_a_scenario_has_not_do_not_matter(several: WorldModel) -> None:
+    frames, levels = torch.randn(1, 2, 4, 16, 16), torch.zeros(1, 2)
+    swing = torch.tensor([0])
+    one, other = torch.zeros(1, 2, 8), torch.zeros(1, 2, 8)
+    other[..., 1:] = 3.0
+    assert torch.equal(
+        several(frames, levels, one, frames, swing), several(frames, levels, other, frames, swing)
+    )
+    other[..., 0] = 1.0
+    assert not torch.allclose(
+        several(frames, levels, one, frames, swing), several(frames, levels, other, frames, swing)
+    )
+
+
+def test_a_domain_is_what_the_checkpoint_says(several: WorldModel, tmp_path: Path) -> None:
+    several.save_pretrained(tmp_path)
+    domain = load(tmp_path).domain("occlude")
+    assert (domain.index, domain.action_size, domain.frame_rate_hz) == (1, 3, 10)
+    assert domain.depth_range_m == (1.0, 3.0)
+    with pytest.raises(InputError, match="did you mean occlude"):
+        several.domain("oclude")
+    stepper = Stepper(several, scenario=domain.index)
+    stepper.start(torch.rand(2, 1, 4, 16, 16))
+    assert stepper.step(torch.zeros(2, 3)).shape == (2, 4, 16, 16)
+
+
+def test_domains_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="every scenario needs"):
+        WorldModel(scenarios=("push", "drop"))
+    with pytest.raises(ValueError, match="1 to 8 action channels"):
+        WorldModel(action_mean=((0.0,) * 9,), action_std=((1.0,) * 9,))
+    with pytest.raises(ValueError, match="near, far"):
+        WorldModel(depth_range_m=((2.0, 1.0),))
+
+
+@torch.no_grad()
+def test_a_full_pass_sees_the_future_and_hides_what_is_not_given(model: WorldModel) -> None:
+    given_ = inputs()
+    past = model(**given_, causal=torch.tensor(True))
+    assert torch.equal(past, model(**given_))
+    full = model(**given_, causal=torch.tensor(False))
+    other = {**given_, "hidden_states": given_["hidden_states"].clone()}
+    other["hidden_states"][:, -1] += 1.0
+    assert not torch.equal(full[:, 0], model(**other, causal=torch.tensor(False))[:, 0])
 
 
 def test_a_snapshot_branches_a_dream(model: WorldModel) -> None:

@@ -13,11 +13,13 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 
 from worldsim.agents.collect import Collector
+from worldsim.data.cache import frame_cache
 from worldsim.data.clips import ClipDataset, RecordedClip
 from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
@@ -27,6 +29,7 @@ from worldsim.judge import refuse_training_data
 from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
 from worldsim.training import objective
+from worldsim.training.feed import feed
 from worldsim.training.log import read
 from worldsim.training.objective import Clip
 from worldsim.training.optimiser import schedule
@@ -117,11 +120,10 @@ def test_a_run_is_a_checkpoint_with_its_diary(data: Path, tmp_path: Path) -> Non
     out = run(data, tmp_path / "run", steps=40, precision="auto")
     assert load_state(out)["precision"] in ("float32", "bfloat16")
     model = load(out)
-    near_m, far_m = model.config.depth_range_m
-    assert 0 < near_m < far_m and model.config.scenario == "push"
-    assert torch.allclose(
-        model.mean_image, torch.from_numpy(ClipDataset(data, 5).mean_frame()), atol=2e-3
-    )
+    near_m, far_m = model.domain("push").depth_range_m
+    assert 0 < near_m < far_m
+    mean_frame = torch.from_numpy(ClipDataset(data, 5).known()[0].mean_frame)
+    assert torch.allclose(model.mean_image[0], mean_frame, atol=2e-3)
     assert len(list((out / "starts").glob("*.safetensors"))) == 2
     entries = read(out)
     losses = [entry["loss"] for entry in entries if "loss" in entry]
@@ -180,7 +182,7 @@ def test_a_mix_is_trained_on_and_its_digests_are_kept(data: Path, tmp_path: Path
     assert described["weights"] == [2, 1]
     starts = sorted((out / "starts").glob("*.safetensors"))
     splits = [load_episode(path).scene.split for path in starts]
-    assert splits == ["id", "ood"]
+    assert splits == ["id", "ood", "id", "ood"]
     for path in (data, other):
         with pytest.raises(InputError, match="was trained on"):
             refuse_training_data(out, Dataset(path))
@@ -189,13 +191,54 @@ def test_a_mix_is_trained_on_and_its_digests_are_kept(data: Path, tmp_path: Path
     run([data, other], out, steps=2, weights=(2, 1), resume=True)
 
 
-def test_a_mix_of_scenarios_is_refused(data: Path, tmp_path: Path) -> None:
-    drop = tmp_path / "drop"
-    facts = {"scenario": "drop", "split": "id", "seed": 0, "steps": 6}
-    simulate(Collector("drop", "id", 0, 6), facts, 1, drop, progress=False)
-    with pytest.raises(InputError, match=f"{drop} is of scenario drop, {data} of push"):
-        run([data, drop], tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+@pytest.fixture(scope="module")
+def swing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("swing") / "data"
+    facts = {"scenario": "swing", "split": "id", "seed": 0, "steps": 6}
+    simulate(Collector("swing", "id", 0, 6), facts, 4, folder, progress=False)
+    return folder
+
+
+def test_one_model_of_two_scenarios(data: Path, swing: Path, tmp_path: Path) -> None:
+    out = run([data, swing], tmp_path / "run", steps=4)
+    model = load(out)
+    push, pendulum = model.domain("push"), model.domain("swing")
+    assert (push.action_size, pendulum.action_size) == (2, 1)
+    assert push.depth_range_m != pendulum.depth_range_m
+    assert not torch.equal(model.mean_image[0], model.mean_image[1])
+    starts = [load_episode(path).scene.scenario for path in sorted((out / "starts").iterdir())]
+    assert starts == ["push", "swing"] * 2
+    env = gymnasium.make("worldsim/Swing-WM-v0", checkpoint=str(out))
+    env.reset(seed=0)
+    assert env.step(env.action_space.sample())[0].shape == (64, 64, 3)
+    env.close()
+
+
+def test_a_cache_gives_the_frames_that_are_read(data: Path, swing: Path, tmp_path: Path) -> None:
+    clips = ClipDataset([data, swing], 5, seed=1, held_out=1, progress=False)
+    device = torch.device("cpu")
+    read_ = feed(clips, 3, 0, 3, device)
+    kept = feed(clips, 3, 0, 3, device, cache=tmp_path / "cache")
+    for _ in range(6):
+        one, two = next(read_), next(kept)
+        assert torch.equal(one.actions, two.actions) and torch.equal(one.scenario, two.scenario)
+        assert (one.frames[:, :, :3] - two.frames[:, :, :3]).abs().max() < 1e-6
+        assert (one.frames[:, :, 3] - two.frames[:, :, 3]).abs().max() < 1e-4
+    made = (tmp_path / "cache" / "colour.npy").stat().st_mtime_ns
+    next(feed(clips, 3, 0, 3, device, cache=tmp_path / "cache"))
+    assert (tmp_path / "cache" / "colour.npy").stat().st_mtime_ns == made
+    next(feed(ClipDataset(data, 5, progress=False), 3, 0, 3, device, cache=tmp_path / "cache"))
+    assert (tmp_path / "cache" / "colour.npy").stat().st_mtime_ns != made
+
+
+def test_a_cache_on_a_full_disk_says_what_it_needs(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(InputError, match=r"the frames take 1.6 MB, 1 kB are free"):
+        frame_cache(ClipDataset(data, 5, progress=False), tmp_path / "cache")
+    assert not (tmp_path / "cache" / "cache.json").exists()
 
 
 def test_a_nan_stops_and_names_step_and_checkpoint(
@@ -235,7 +278,7 @@ def test_ctrl_c_writes_a_checkpoint(data: Path, tmp_path: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert load_state(out)["step"] >= 20
-    assert load(out).config.scenario == "push"
+    assert load(out).config.scenarios == ["push"]
 
 
 def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
@@ -318,7 +361,7 @@ def test_a_task_is_the_clip_one_step_apart() -> None:
         SMALL.settings, previous_noise_std=0.0, hide_previous_chance=0.0, pure_noise_share=0.0
     )
     frames = torch.arange(5.0)[None, :, None, None, None].expand(1, 5, 4, 8, 8).clone()
-    clip = Clip(frames, torch.zeros(1, 4, 2))
+    clip = Clip(frames, torch.zeros(1, 4, 2), torch.zeros(1, dtype=torch.long))
     task = objective.make_task(clip, settings, torch.Generator().manual_seed(0))
     assert torch.equal(task.previous, frames[:, :-1])
     level = task.timestep[..., None, None, None]
@@ -329,13 +372,21 @@ def test_a_task_is_the_clip_one_step_apart() -> None:
 class Successor(torch.nn.Module):
     """Draws the previous frame plus one tenth."""
 
-    def forward(self, noised: object, levels: object, actions: object, previous: torch.Tensor):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def forward(
+        self,
+        noised: object,
+        levels: object,
+        actions: object,
+        previous: torch.Tensor,
+        scenario: object,
+        causal: object,
+    ):  # type: ignore[no-untyped-def]  # noqa: ANN201
         return previous + 0.1
 
 
 @pytest.mark.parametrize("passes", [1, 2, 3])
 def test_own_history_drifts_as_a_rollout_does(passes: int) -> None:
-    clip = Clip(torch.zeros(1, 6, 4, 8, 8), torch.zeros(1, 5, 2))
+    clip = Clip(torch.zeros(1, 6, 4, 8, 8), torch.zeros(1, 5, 2), torch.zeros(1, dtype=torch.long))
     model: WorldModel = Successor()  # type: ignore[assignment]
     previous = objective.own_history(model, clip, passes)[0, :, 0, 0, 0]
     expected = 0.1 * np.minimum(np.arange(5), passes)

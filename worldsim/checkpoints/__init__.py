@@ -6,6 +6,7 @@ episodes of held-out scenes to start from in `starts/`: .safetensors, or .npz fr
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from worldsim.errors import InputError, unknown
@@ -18,6 +19,21 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 def names() -> list[str]:
     """The checkpoints that ship with this version."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def default(scenario: str) -> str:
+    """The shipped checkpoint that plays a scenario: one of its own before the one of all.
+
+    Raises InputError where none does.
+    """
+    known = {n: json.loads((SHIPPED / n / CONFIG).read_text())["scenarios"] for n in names()}
+    playing = [name for name in known if scenario in known[name]]
+    if not playing:
+        raise InputError(
+            f"no model of {scenario!r} ships with worldsim; train one with `worldsim train` "
+            "and give its folder as checkpoint"
+        )
+    return min(playing, key=lambda name: len(known[name]))
 
 
 def find(name_or_path: str | Path) -> Path:
