@@ -155,7 +155,7 @@ def test_a_shipped_checkpoint_with_its_run(capsys: pytest.CaptureFixture[str]) -
     ]
     assert facts["last_metrics"]["step"] == 11055 and not facts["resumable"]
     shown = said("push-64", capsys)
-    for line in ("4,087,488", "small", "shuffle_ratio", "64 x 64 px", "tiny"):
+    for line in ("4,088,832", "small", "shuffle_ratio", "64 x 64 px", "tiny"):
         assert line in shown
 
 

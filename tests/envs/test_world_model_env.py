@@ -16,6 +16,7 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 
+from worldsim import checkpoints
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
 from worldsim.data.store import save_episode
@@ -25,7 +26,7 @@ from worldsim.envs.world_model_env import WorldModelEnv
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.sim.look import LOOKS
-from worldsim.sim.scenarios import Moment, find_scenario
+from worldsim.sim.scenarios import SCENARIOS, Moment, find_scenario
 
 Checkpoint = tuple[Path, list[Episode]]
 LEFT = np.array([-0.8, 0.1], np.float32)
@@ -329,8 +330,23 @@ def test_it_runs_without_pybullet(checkpoint: Checkpoint) -> None:
     assert done.stdout.strip() == "(64, 64, 3)"
 
 
-def test_a_scenario_without_a_shipped_model_says_how_to_get_one(checkpoint: Checkpoint) -> None:
+def test_a_scenario_without_a_shipped_model_says_how_to_get_one(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="unknown scenario of this model 'drop'.*push"):
+        gymnasium.make("worldsim/Drop-WM-v0", checkpoint=str(checkpoint[0]))
+    monkeypatch.setattr(checkpoints, "names", lambda: ["push-64"])
     with pytest.raises(InputError, match="no model of 'drop' ships .*worldsim train"):
         gymnasium.make("worldsim/Drop-WM-v0")
-    with pytest.raises(InputError, match="model of 'push', not of 'drop'"):
-        gymnasium.make("worldsim/Drop-WM-v0", checkpoint=str(checkpoint[0]))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_model_of_every_scenario_ships(name: str) -> None:
+    env = gymnasium.make(SCENARIOS[name].model_id)
+    frame, info = env.reset(seed=0)
+    size_px = 64 if name == "push" else 128
+    assert frame.shape == (size_px, size_px, 3)
+    for _ in range(3):
+        frame, *_ = env.step(env.action_space.sample())
+    assert env.observation_space.contains(frame)
+    env.close()

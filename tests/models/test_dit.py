@@ -209,7 +209,7 @@ def test_a_domain_is_what_the_checkpoint_says(several: WorldModel, tmp_path: Pat
 def test_domains_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="every scenario needs"):
         WorldModel(scenarios=("push", "drop"))
-    with pytest.raises(ValueError, match="1 to 8 action channels"):
+    with pytest.raises(ValueError, match="actions have 1 to 8 channels"):
         WorldModel(action_mean=((0.0,) * 9,), action_std=((1.0,) * 9,))
     with pytest.raises(ValueError, match="near, far"):
         WorldModel(depth_range_m=((2.0, 1.0),))

@@ -55,7 +55,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor, precision: torch.dtype) -> Tensor:
-    """Nearly the orthogonal matrices nearest to some (..., rows, columns): Newton-Schulz, quintic.
+    """Nearly the orthogonal matrices nearest to some (n, rows, columns): Newton-Schulz, quintic.
 
     Singular values end within 0.5 to 1.5 or so, which is near enough.
     """
@@ -65,6 +65,7 @@ def orthogonal(matrices: Tensor, precision: torch.dtype) -> Tensor:
     found = found / found.norm(dim=(-2, -1), keepdim=True).clamp(min=_LEAST_NORM)
     for _ in range(_ITERATIONS):
         gram = found @ found.mT
-        found = a * found + (b * gram + c * gram @ gram) @ found
+        step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        found = torch.baddbmm(found, step, found, beta=a)
     nearest: Tensor = (found.mT if tall else found).to(matrices.dtype)
     return nearest
