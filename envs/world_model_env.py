@@ -90,6 +90,11 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         folder = checkpoints.find(checkpoint or checkpoints.default(scenario or "push"))
         model = load(folder)
         self._scenario = find_scenario(scenario or str(model.config.scenarios[0]))
+        if self._scenario.name not in model.config.scenarios:
+            known = ", ".join(repr(name) for name in model.config.scenarios)
+            raise InputError(
+                f"checkpoint {folder.name!r} is a model of {known}, not of {self._scenario.name!r}"
+            )
         domain = model.domain(self._scenario.name)
         height_px, width_px = int(model.config.height_px), int(model.config.width_px)
         if size_px not in (None, height_px):

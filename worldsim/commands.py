@@ -158,7 +158,7 @@ def bench(
 
     Args:
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
-            simulate (recording, on one core and on two) or read (clips for training).
+            simulate (recording, on one core and on two), read (clips for training) or step (models).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
@@ -174,7 +174,7 @@ def bench(
     run(arguments.folder(out), *options.get(what, (size_px,)), repeats)
 
 
-BENCHES = ("all", "render", "simulate", "read")
+BENCHES = ("all", "render", "simulate", "read", "step")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (

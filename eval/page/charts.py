@@ -45,7 +45,8 @@ def position_chart(report: Report, body: str) -> str:
     highest = min(max(highest, 0.1) * 1.15, 2.0)
     scale = _Scale(report.steps, highest)
     half = 0.5 * report.diameter_m[body]
-    lines = [*_axes(scale), _band(scale, [clip.floor_m[body] for clip in report.clips])]
+    floors = [clip.floor_m[body] for clip in report.clips if body in clip.floor_m]
+    lines = [*_axes(scale), _band(scale, floors)]
     # The model last, so that it lies on top.
     for name in sorted(curves, key=lambda name: name == "model"):
         lines.append(_curve(scale, curves[name], name))

@@ -333,7 +333,7 @@ def test_it_runs_without_pybullet(checkpoint: Checkpoint) -> None:
 def test_a_scenario_without_a_shipped_model_says_how_to_get_one(
     checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match="unknown scenario of this model 'drop'.*push"):
+    with pytest.raises(InputError, match="is a model of 'push', not of 'drop'"):
         gymnasium.make("worldsim/Drop-WM-v0", checkpoint=str(checkpoint[0]))
     monkeypatch.setattr(checkpoints, "names", lambda: ["push-64"])
     with pytest.raises(InputError, match="no model of 'drop' ships .*worldsim train"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -141,3 +142,11 @@ def test_a_chart_has_a_line_for_every_row(episodes: list[Episode]) -> None:
     report = evaluate(episodes[0], episodes[0])
     chart = position_chart(report, "box")
     assert chart.count('class="curve') == len(report.rows)
+
+
+def test_a_chart_of_a_body_that_not_every_clip_shows(episodes: list[Episode]) -> None:
+    """In Drop and Swing what falls and what hangs differ from scene to scene."""
+    report = evaluate(episodes[:2], episodes[:2])
+    without = {name: floor for name, floor in report.clips[1].floor_m.items() if name != "box"}
+    clips = (report.clips[0], replace(report.clips[1], floor_m=without))
+    assert position_chart(replace(report, clips=clips), "box").startswith("<svg")
