@@ -7,20 +7,20 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from worldsim.errors import InputError
-from worldsim.eval.verdicts.lines import Limits
+from worldsim.eval.verdicts.lines import Law, Limits
 from worldsim.proof import selftest as module
 from worldsim.proof.clips.truths import SCENARIOS
 from worldsim.proof.exam import Job, Outcome
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import LINES, Ledger, fingerprint
 from worldsim.proof.selftest import KINDS, selftest
-from worldsim.proof.tables import result_of, stressed
+from worldsim.proof.tables import law_table, result_of, stressed
 
 SMALL = ("teleport", "float", "vanish", "swap", "freeze", "duplicate", "codec", "path")
 STORED = Path(__file__).with_name("small_selftest.json")
@@ -97,6 +97,35 @@ def test_figures_of_a_kind(tmp_path: Path) -> None:
     assert made.loudest == {ALARM: 12} and made.pixel_auc == 0.5 and part.clips == 5
     low, high = made.interval
     assert low < 0.8 < high
+
+
+def test_each_law_is_judged_by_its_own_alarms_alone(tmp_path: Path) -> None:
+    """One law finds gross clips, one half of them, and one alarms in clean clips alone."""
+    names = ("seen", "half", "false", "never")
+    laws = {name: Law((name,), 2.0 if name == "half" else 1.0) for name in names}
+    limits = dict.fromkeys(SCENARIOS, Limits(dict.fromkeys(names, 1.0), 3.0, 10, laws))
+    sizes = FAULTS["teleport"].magnitudes
+    with Ledger(tmp_path, 0) as ledger:
+        for k in range(20):
+            gross = sizes[k % 5] >= 1.0
+            half = 5.0 if gross and k >= 10 else 1.9 if gross else float("nan")
+            shown = {"seen": 5.0 * gross, "half": half, "false": 0.0, "never": float("nan")}
+            quiet = {"seen": 0.9, "half": 0.9, "false": 9.0, "never": float("nan")}
+            faulty = outcome("teleport", "faulty", k, 0.0, sizes[k % 5])
+            ledger.add(replace(faulty, alarms=shown))
+            ledger.add(replace(outcome("teleport", "clean", k, 0.0), alarms=quiet))
+        made = result_of("teleport", 20, ledger, limits)
+    found = made.by_law
+    assert list(found) == ["seen", "half", "never", "false"]
+    assert found["seen"].auc == pytest.approx(0.8) and found["seen"].smallest == 1.0
+    # 1.9 is below the line that the law's measures reach together, 2.0.
+    assert found["half"].auc == pytest.approx(0.65) and found["half"].found == pytest.approx(0.3)
+    assert found["half"].smallest is None and found["half"].measured == pytest.approx(0.6)
+    assert found["false"].auc == 0.0 and found["false"].found == 0.0
+    assert found["never"].auc == 0.5 and found["never"].measured == 0.0
+    rows = law_table([made]).splitlines()
+    assert rows[1:] == ["teleport      seen 0.80/0.60/1"]
+    assert asdict(made)["by_law"]["seen"]["smallest"] == 1.0
 
 
 def test_figures_of_a_row(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def selftest(
     write_whole(out / RESULTS, (json.dumps(made, indent=1) + "\n").encode())
     if results:
         print(tables.table(results))
+        print(tables.law_table(results))
     if rows:
         print(tables.stress_table(rows))
     print(f"{out}/{RESULTS}, {out}/{SHEETS}; all alarms of every clip are in {out}/clips.jsonl")

@@ -10,11 +10,16 @@ import numpy as np
 from worldsim.eval.verdicts.lines import Limits
 from worldsim.proof import stress
 from worldsim.proof.controls import CONTROLS
+from worldsim.proof.exam import Outcome
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import Ledger
 from worldsim.proof.plan import CLEAN, FAULTY
 from worldsim.proof.scoring import decision
+from worldsim.proof.scoring.alone import Alone, Shown, by_law
 from worldsim.proof.scoring.pixels import pixel_auc
+
+TELLING = 0.7
+"""Laws whose AUC for a kind is below are left out of the printed table."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Result:
 
     `found` is the share above the line of 1 % false alarms. Both by magnitude: `aucs`, `shares`;
     `smallest` is the least magnitude of which 90 % are found. `pixel_auc` is that of raw pixels.
-    `loudest` counts the alarms that were loudest in found clips.
+    `loudest` counts the alarms that were loudest in found clips. `by_law` says what each law finds
+    by itself, the best first.
     """
 
     kind: str
@@ -38,6 +44,7 @@ class Result:
     smallest: float | None
     pixel_auc: float
     loudest: dict[str, int]
+    by_law: dict[str, Alone]
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ def result_of(kind: str, clips: int, ledger: Ledger, limits: Mapping[str, Limits
             np.array([o.thumbnail for o in clean]), np.array([o.thumbnail for o in faulty])
         ),
         loudest=_counted(loud),
+        by_law=by_law(_shown(faulty), _shown(clean), limits, known.magnitudes),
     )
 
 
@@ -102,6 +110,20 @@ def table(results: Sequence[Result]) -> str:
             f"{r.kind:14s}{r.auc:6.3f} {f'{low:.3f} to {high:.3f}':>15s} {r.found:6.2f}  "
             f"{least:22s}{r.pixel_auc:6.2f}  {shares}  {by}"
         )
+    return "\n".join(lines)
+
+
+def law_table(results: Sequence[Result]) -> str:
+    """One line a kind: the laws that tell it by themselves, and how well."""
+    lines = [f"{'kind':14s}each law alone, where AUC >= {TELLING:g}: AUC/found/smallest"]
+    for r in sorted(results, key=lambda result: result.control):
+        cells = [
+            f"{law} {one.auc:.2f}/{one.found:.2f}/"
+            + ("none" if one.smallest is None else f"{one.smallest:g}")
+            for law, one in r.by_law.items()
+            if one.auc >= TELLING
+        ]
+        lines.append(f"{r.kind:14s}{', '.join(cells)}".rstrip())
     return "\n".join(lines)
 
 
@@ -130,6 +152,10 @@ def stress_table(rows: Sequence[Stressed]) -> str:
         by = ", ".join(list(row.loudest)[:3])
         lines.append(f"{row.row:24s}{shown}  {row.flagged:4.0%}  {by}")
     return "\n".join(lines)
+
+
+def _shown(outcomes: Sequence[Outcome]) -> list[Shown]:
+    return [Shown(o.scenario, o.alarms, o.magnitude) for o in outcomes]
 
 
 def _counted(flags: Sequence[Sequence[str]]) -> dict[str, int]:
