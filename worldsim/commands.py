@@ -158,7 +158,8 @@ def bench(
 
     Args:
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
-            simulate (recording, on one core and on two), read (clips for training) or step (models).
+            simulate (recording, on one core and on two), read (clips for training) or step (from
+            an action to a model's frame).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.

@@ -60,9 +60,10 @@ def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
 def _model(preset: str, size_px: int) -> WorldModel:
     shape = asdict(RECIPES[preset]().architecture)
     torch.manual_seed(0)
-    return WorldModel(
+    model: WorldModel = WorldModel(
         height_px=size_px, width_px=size_px, patch_px=size_px // shape.pop("patches"), **shape
     )
+    return model
 
 
 def _started(model: WorldModel, batch: int) -> tuple[Stepper, torch.Tensor]:
