@@ -98,7 +98,7 @@ def evaluate(
         modes: floors: A with depth, B without.
         steps: floors: frames an episode, after the first.
         actions: judge the model by pairs of actions, beside the simulator under the same: response,
-            locality, spread of its futures (docs/checks-actions.md).
+            locality, spread of its futures (docs/checks.md).
         starts: actions: starts, one an episode of the recording.
         draws: actions: futures that the model draws of each start, 8 at least; one where it draws
             the same every time.
