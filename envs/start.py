@@ -170,8 +170,9 @@ def _placed(start: Start) -> Scene:
 def _check_fit(start: Start, template: Scene) -> None:
     """Raises InputError unless a start is of the kind that the checkpoint's own starts are."""
     scene = start.scene
-    if (scene.scenario, scene.action_spec) != (template.scenario, template.action_spec):
+    if scene.scenario != template.scenario:
         raise InputError(f"the model plays {template.scenario!r}, the start is {scene.scenario!r}")
+    scene.action_spec.convert(start.actions, template.action_spec)
     if scene.frame_rate_hz != template.frame_rate_hz:
         raise InputError(
             f"the model draws {template.frame_rate_hz} frames a second, "

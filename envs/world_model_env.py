@@ -133,7 +133,8 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         if self._steps < 0:
             raise gymnasium.error.ResetNeeded("call reset before step")
         values = check_action(self.scene.action_spec, action)
-        drawn = self._stepper.step(torch.from_numpy(values)[None], self._torch_generator)[0].numpy()
+        taken = torch.from_numpy(self._learned(values, self.scene))[None]
+        drawn = self._stepper.step(taken, self._torch_generator)[0].numpy()
         if not np.isfinite(drawn).all():
             raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
         self._frame, self._depth_m = from_model(drawn, self.depth_range_m)
@@ -189,7 +190,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         values = to_model(start.frames, start.depth_m, self.depth_range_m)
         self._stepper.start(
             torch.from_numpy(values)[None],
-            torch.from_numpy(start.actions)[None],
+            torch.from_numpy(self._learned(start.actions, start.scene))[None],
         )
         self.scene = start.scene
         self._belief = Belief.of(start.scene)
@@ -197,6 +198,10 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             self._frame, self._depth_m = frame, depth_m
             self._look()
         self._steps = 0
+
+    def _learned(self, actions: NDArray[np.float32], scene: Scene) -> NDArray[np.float32]:
+        """A scene's actions in the scales that the model learned; an ood scene has larger ones."""
+        return scene.action_spec.convert(actions, self._starts.template.action_spec)
 
     def _look(self) -> None:
         reading = read(self._frame[None], self._depth_m[None], self.scene)

@@ -24,6 +24,7 @@ Clip = NDArray[np.uint8] | Float
 Shown = Sequence[tuple[Evidence, int]]
 """Clips that show a body, and its place among the moving bodies of each."""
 
+ByHorizon = dict[int, Score]
 MeasuredClip = Mapping[str, Sequence[Measure]]
 
 COUNTED = ("share", "bodies")
@@ -36,10 +37,12 @@ def score_row(
     horizons: Sequence[int],
     measured: Sequence[MeasuredClip],
     floor: Row | None = None,
+    model: Sequence[Evidence] = (),
 ) -> Row:
     """Score a row; `measured` holds each clip's measures by check.
 
-    `floor`, where given, is noted beside every number.
+    `floor`, where given, is noted beside every number, and the row held against the evidence of
+    the `model`.
     """
     steps = max(entry.steps for entry in entries)
     bodies: dict[str, BodyScores] = {}
@@ -56,6 +59,8 @@ def score_row(
             per_step=per_step(found, np.mean),
         ),
         checks=_checks(entries, measured, steps),
+        overall=_overall(entries, horizons, steps),
+        lead=_lead(entries, model, horizons, steps) if model else {},
     )
     if all(entry.pictured and not entry.unreadable for entry in entries):
         pixels = pixel_row(
@@ -100,6 +105,29 @@ def _checks(
         }
         for check in clips[0]
     }
+
+
+def _overall(entries: Sequence[Evidence], horizons: Sequence[int], steps: int) -> ByHorizon:
+    errors = _mean_errors(entries, steps)
+    return {h: summary("position error", "m", errors[:, h - 1]) for h in horizons}
+
+
+def _lead(
+    entries: Sequence[Evidence], model: Sequence[Evidence], horizons: Sequence[int], steps: int
+) -> ByHorizon:
+    apart = _mean_errors(entries, steps) - _mean_errors(model, steps)
+    return {h: summary("lead of the model", "m", apart[:, h - 1], np.mean) for h in horizons}
+
+
+def _mean_errors(entries: Sequence[Evidence], steps: int) -> Float:
+    """Position error in m, mean over the bodies of a clip that are to be seen, (E, steps)."""
+    means = []
+    for entry in entries:
+        error_m = entry.errors.total_m[1:]
+        shown = (~np.isnan(error_m)).sum(1)
+        total_m = np.nansum(error_m, axis=1)
+        means.append(np.where(shown > 0, total_m / np.maximum(shown, 1), np.nan))
+    return padded(means, steps)
 
 
 def _quantity(
@@ -184,6 +212,7 @@ def _beside(row: Row, floor: Row) -> Row:
         row,
         bodies=bodies,
         checks={name: _noted(scores, floor.checks[name]) for name, scores in row.checks.items()},
+        overall=_noted(row.overall, floor.overall),
         valid_horizon=_noted(row.valid_horizon, floor.valid_horizon),
         all_found=_noted(row.all_found, floor.all_found),
     )

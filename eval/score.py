@@ -14,7 +14,7 @@ from worldsim.eval.verdicts.rulings import Ruling
 
 from .clips import Clip
 
-SCHEMA = 3
+SCHEMA = 4
 Interval = tuple[float, float]
 
 
@@ -69,7 +69,10 @@ class Row:
     """The model, the floor or a baseline; pixel scores only where there are frames.
 
     `bodies` holds those that any episode shows; `checks` the scores of every check by its name and
-    that of the quantity. The mean frame shows no bodies and has pixel scores only.
+    that of the quantity. `overall` is the position error of all of a clip's bodies, their mean, by
+    horizon in steps: its median over episodes. `lead` is by how much the model is nearer than this
+    row, the mean over episodes of the difference: clear of zero, the model is better. The mean
+    frame shows no bodies and has pixel scores only.
     """
 
     name: str
@@ -79,6 +82,8 @@ class Row:
     psnr: dict[int, Score] = field(default_factory=dict)
     one_step_ratio: Score | None = None
     checks: dict[str, dict[str, Score]] = field(default_factory=dict)
+    overall: dict[int, Score] = field(default_factory=dict)
+    lead: dict[int, Score] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,10 @@ def evaluate(
     }
     floor = score_row("floor", floor_entries, horizons, clips["floor"])
     rows = {
-        name: score_row(name, row, horizons, clips[name], floor) for name, row in entries.items()
+        name: score_row(
+            name, row, horizons, clips[name], floor, () if name == "model" else entries["model"]
+        )
+        for name, row in entries.items()
     }
     rows = {"model": rows.pop("model"), "floor": floor, **rows}
     if library is not None:

@@ -13,8 +13,8 @@ from tiny_checkpoint import write_checkpoint
 from worldsim import cli
 from worldsim.agents.collect import Collector
 from worldsim.data.dataset import Dataset
+from worldsim.dreams import Dreamer
 from worldsim.errors import InputError
-from worldsim.pairs.dreams import Dreamer
 from worldsim.pairs.examine import BLIND, MODEL, SIMULATOR, SWAPPED, Found, examine
 from worldsim.pairs.plan import DOSED, NULL, ONE, ONSET, OTHER, Plan, actions_of
 from worldsim.pairs.table import markdown, notes, scores

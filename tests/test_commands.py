@@ -17,10 +17,12 @@ from tiny_checkpoint import write_checkpoint
 
 from worldsim import cli, demo, judge
 from worldsim.agents.collect import Collector
+from worldsim.agents.rollout import replay
 from worldsim.bench import all as bench
 from worldsim.bench import read as bench_read
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
+from worldsim.dreams import Dreamer
 from worldsim.episode import Episode
 from worldsim.eval.score import Report
 from worldsim.sim.scenarios import SCENARIOS, Outcome
@@ -78,9 +80,8 @@ def test_demo_of_a_seed_is_the_same_twice(model: Path, tmp_path: Path) -> None:
 def test_a_dream_begins_with_the_true_frames_and_goes_its_own_way(
     model: Path, episode: Episode
 ) -> None:
-    env = judge.dreamer(episode, model)
     for start_frames in (1, 4):
-        drawn = judge.dream(env, episode, start_frames)
+        drawn = Dreamer(model, start_frames)(episode, episode.actions)
         assert drawn.steps == episode.steps and drawn.source == "model:random"
         assert np.array_equal(drawn.frames[:start_frames], episode.frames[:start_frames])
         assert np.array_equal(drawn.depth_m[:start_frames], episode.depth_m[:start_frames])
@@ -89,11 +90,32 @@ def test_a_dream_begins_with_the_true_frames_and_goes_its_own_way(
 
 
 def test_other_actions_are_the_ones_taken(model: Path, episode: Episode) -> None:
-    env = judge.dreamer(episode, model)
-    other = judge.dream(env, episode, 3, -episode.actions)
+    dreamer = Dreamer(model, 3)
+    other = dreamer(episode, -episode.actions)
     assert np.array_equal(other.actions[:2], episode.actions[:2])
     assert np.array_equal(other.actions[2:], -episode.actions[2:])
-    assert not np.array_equal(other.frames, judge.dream(env, episode, 3).frames)
+    assert not np.array_equal(other.frames, dreamer(episode, episode.actions).frames)
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_many_dreams_side_by_side_are_what_each_is_alone(
+    model: Path, episode: Episode, passes: int
+) -> None:
+    second = Collector(seed=5, steps=12)(1)
+    dreamer, both = Dreamer(model, 2, passes), [episode, second]
+    together = dreamer.all(both, [one.actions for one in both])
+    for seed, (one, drawn) in enumerate(zip(both, together, strict=True)):
+        alone = dreamer(one, one.actions, seed)
+        away = np.abs(alone.frames.astype(int) - drawn.frames)
+        assert away.max() <= 1 and away.mean() < 1e-3  # a value may be rounded the other way
+
+
+def test_a_dream_goes_on_as_the_environment_does(model: Path, episode: Episode) -> None:
+    env = gymnasium.make("worldsim/Push-WM-v0", checkpoint=str(model), end_on_success=False)
+    options = {"episode": episode, "start_frames": 2}
+    stepped = replay(env, episode.actions[1:], options=options)
+    drawn = Dreamer(model, 2)(episode, episode.actions)
+    assert np.abs(stepped.frames.astype(int) - drawn.frames[1:]).max() <= 1
 
 
 def test_no_episode_is_judged_under_its_own_actions_as_shuffled(episode: Episode) -> None:

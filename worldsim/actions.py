@@ -65,6 +65,17 @@ class ActionSpec:
             )
         return values
 
+    def convert(self, actions: NDArray[np.float32], to: ActionSpec) -> NDArray[np.float32]:
+        """Actions (..., size) of this specification as those of another that do the same.
+
+        They lie outside [-1, 1] where its scales are smaller. Raises InputError where its channels
+        are not the same ones in the same units.
+        """
+        names, wanted = ([(c.name, c.unit) for c in spec.channels] for spec in (self, to))
+        if names != wanted:
+            raise InputError(f"actions are {names}, wanted are {wanted}")
+        return actions * (self.scales / to.scales).astype(np.float32)
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -11,14 +11,13 @@ from tqdm import tqdm
 
 from worldsim import ceiling, checkpoints
 from worldsim.agents.policies import make_policy
-from worldsim.agents.rollout import rollout
+from worldsim.agents.rollout import replay, rollout
 from worldsim.envs.start import load_starts
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.page.report import write_report
 from worldsim.eval.score import Report
 from worldsim.eval.suite import evaluate
-from worldsim.judge import Env, dream, dreamer
 from worldsim.sim.scenarios import find_scenario
 from worldsim.sim.scene import Scene
 
@@ -30,7 +29,7 @@ HORIZONS = (1, 8, 16, 32, 64)
 class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment that shows each step on a progress line and times them."""
 
-    def __init__(self, env: Env, label: str, steps: int) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], label: str, steps: int) -> None:
         super().__init__(env)
         self.bar = tqdm(total=steps, desc=f"{label:<18}", unit="frame", disable=None)
         self.frames, self.seconds = 0, 0.0
@@ -103,8 +102,19 @@ def _dreamed(
     truth: Episode, acted: Episode, checkpoint: Path, passes: int, label: str
 ) -> tuple[Episode, float]:
     """The truth's start as the model dreams it on, under the actions of `acted`."""
-    watched = Watched(dreamer(truth, checkpoint, passes), label, truth.steps)
+    scene = truth.scene
+    env = gymnasium.make(
+        find_scenario(scene.scenario).model_id,
+        max_episode_steps=truth.steps,
+        disable_env_checker=True,
+        checkpoint=str(checkpoint),
+        passes=passes,
+        size_px=scene.camera.height_px,
+        end_on_success=False,
+    )
+    watched = Watched(env, label, truth.steps)
     try:
-        return dream(watched, truth, 1, acted.actions), watched.frames_per_s
+        drawn = replay(watched, acted.actions, options={"episode": truth, "start_frames": 1})
+        return drawn, watched.frames_per_s
     finally:
         watched.close()

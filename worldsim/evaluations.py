@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worldsim import arguments
 from worldsim.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from worldsim.judge import Plan
 
 MODES = ("A", "B")
 EPISODES = 4
@@ -17,12 +21,12 @@ EPISODES = 4
 
 def evaluate(
     model: str | None = None,
-    data: Path | None = None,
+    data: tuple[Path, ...] = (),
     out: Path = Path("runs/eval"),
     episodes: int | None = None,
     start_frames: int = 1,
     horizon: int = 48,
-    train_data: Path | None = None,
+    train_data: tuple[Path, ...] = (),
     passes: int = 1,
     limits: str | None = None,
     checks: tuple[str, ...] = (),
@@ -50,6 +54,11 @@ def evaluate(
 
     Example: worldsim evaluate --model runs/tiny --data data/push-test --train-data data/push
 
+    Of several recordings, of any scenarios and splits, it makes a report each and a table of all;
+    what is finished stays in --out: the same line goes on from there.
+
+    Example: worldsim evaluate --model all-128 --data data/*-test --start-frames 4 --horizon 64
+
     With --video it judges anybody's clip, or a folder of clips, by what it should show.
 
     Example: worldsim evaluate --video mine.mp4 --against data/push/000007
@@ -68,13 +77,14 @@ def evaluate(
 
     Args:
         model: name or folder of a checkpoint.
-        data: folder of a recording the model was not trained on.
+        data: folder of a recording the model was not trained on, or several.
         out: folder for report.json and report.html.
-        episodes: how many of the recording, from its first, 40 when not given; floors: of every
-            scenario, 4 when not given.
+        episodes: how many of the recording, from its first, 40 when not given, all of each of
+            several; floors: of every scenario, 4 when not given.
         start_frames: true frames the model sees before it is on its own, 1 to 8.
         horizon: frames it then draws.
-        train_data: its training recording; adds the nearest-training-clip baseline.
+        train_data: its training recording; adds the nearest-training-clip baseline. Of several
+            each recording takes that of its scenario.
         passes: passes of the network for each frame.
         limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
             end with exit code 1 where it does not.
@@ -124,40 +134,61 @@ def evaluate(
         some = (scenarios, limit, start_frames, video_rate_hz)
         _video(out, video, against, checks, *some, ceiling, workers, explain)
         return
-    if model is None or data is None:
+    if model is None or not data:
         ways = "--model and --data, or --video and --against, or --floors, or --selftest"
         raise InputError(f"evaluate needs {ways}")
+    arguments.positive(start_frames=start_frames, horizon=horizon, passes=passes, workers=workers)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    if episodes is not None:
+        arguments.positive(episodes=episodes)
     if actions:
-        _actions(model, data, out, starts, draws, start_frames, horizon, passes, seed, workers)
+        for one in data:
+            folder = out if len(data) == 1 else out / one.name
+            _actions(
+                model, one, folder, starts, draws, start_frames, horizon, passes, seed, workers
+            )
         return
-    episodes = 40 if episodes is None else episodes
     from worldsim.eval.checks.registry import chosen
+    from worldsim.judge import Plan
+
+    if episodes is None and len(data) == 1:
+        episodes = 40
+    plan = Plan(model, start_frames, horizon, passes, episodes, chosen(checks or None))
+    _model(plan, data, out, train_data, limits, workers, explain)
+
+
+def _model(
+    plan: Plan,
+    data: Sequence[Path],
+    out: Path,
+    train_data: Sequence[Path],
+    limits: str | None,
+    workers: int,
+    explain: bool,
+) -> None:
+    """See worldsim.judge.judge, and worldsim.survey.survey for several recordings."""
     from worldsim.eval.limits import LEVELS, check_limits
     from worldsim.judge import judge
+    from worldsim.survey import survey
 
-    arguments.positive(episodes=episodes, start_frames=start_frames, horizon=horizon, passes=passes)
     if limits is not None and limits not in LEVELS:
         raise unknown("level", limits, LEVELS)
-    names = chosen(checks or None)
-    report = judge(
-        model,
-        data,
-        arguments.folder(out),
-        episodes,
-        start_frames,
-        horizon,
-        train_data,
-        passes,
-        names,
-        workers,
-        explain,
-    )
+    folder = arguments.folder(out)
+    if len(data) > 1:
+        if limits is not None:
+            raise InputError("--limits hold one recording to limits; give one --data")
+        survey(plan, data, folder, train_data, workers, explain)
+        return
+    if len(train_data) > 1:
+        raise InputError("one --data takes one --train-data, that of its scenario")
+    seen = train_data[0] if train_data else None
+    report = judge(plan, data[0], folder, seen, workers, explain)
     if limits is None:
         return
     held = check_limits(report.rows, report.diameter_m, report.episodes, limits)
     print(f"\nlimits of a {limits} model:", *held, sep="\n")
     if not all(check.passed for check in held):
-        raise RuntimeError(f"{model} does not reach all limits of a {limits} model")
+        raise RuntimeError(f"{plan.model} does not reach all limits of a {limits} model")
 
 
 def _actions(
@@ -177,9 +208,7 @@ def _actions(
     from worldsim.pairs.judge import judge_actions
     from worldsim.pairs.plan import Plan
 
-    arguments.positive(starts=starts, start_frames=start_frames, horizon=horizon)
-    arguments.positive(passes=passes, workers=workers)
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers)
+    arguments.positive(starts=starts)
     arguments.not_negative(seed=seed)
     folder = arguments.folder(out)
     plan = Plan(checkpoints.find(model), data, starts, draws, start_frames, horizon, passes, seed)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from worldsim import checkpoints
-from worldsim.agents.rollout import replay
 from worldsim.data.dataset import Dataset
-from worldsim.episode import BodyStates, Contacts, Episode
+from worldsim.dreams import Dreamer
+from worldsim.envs.start import MOST_FRAMES
+from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.baselines import Library
 from worldsim.eval.page.report import write_report
@@ -26,47 +26,51 @@ from worldsim.explain.clips import explained, lines
 from worldsim.readings import Job, read_ahead
 from worldsim.sim.scenarios import find_scenario
 
-Env = gymnasium.Env[Any, Any]
-MOST_START_FRAMES = 8
+
+@dataclass(frozen=True)
+class Plan:
+    """A model, and how it is judged on a recording.
+
+    It sees `start_frames` true frames and then draws `horizon` frames, with `passes` a frame.
+    `episodes` None: all that are long enough. `checks` None: all.
+    """
+
+    model: str
+    start_frames: int = 1
+    horizon: int = 48
+    passes: int = 1
+    episodes: int | None = 40
+    checks: tuple[str, ...] | None = None
 
 
 def judge(
-    model: str,
+    plan: Plan,
     data: Path,
     out: Path,
-    episodes: int = 40,
-    start_frames: int = 1,
-    horizon: int = 48,
     train_data: Path | None = None,
-    passes: int = 1,
-    checks: Sequence[str] | None = None,
     workers: int = 2,
     explain: bool = False,
 ) -> Report:
-    """Judge checkpoint `model` on the first `episodes` episodes of the recording `data`.
+    """Judge a checkpoint on the first episodes of the recording `data`.
 
-    The model sees `start_frames` true frames and then draws `horizon` frames under the recorded
-    actions, and once more under those of the next episode (shuffled actions). `train_data` adds
-    the nearest training clip, pybullet where it is installed a second run of the simulator.
-    Frames are read in `workers` processes. `explain` searches the physics closest to every clip.
-    Writes `out`/report.json and report.html, prints the table.
+    The model draws on under the recorded actions, and once more under those of the next episode
+    (shuffled actions). `train_data` adds the nearest training clip, pybullet where it is installed
+    a second run of the simulator. Frames are read in `workers` processes. `explain` searches the
+    physics closest to every clip. Writes `out`/report.json and report.html, prints the table.
     """
-    if start_frames > MOST_START_FRAMES:
-        raise InputError(f"--start-frames must be at most {MOST_START_FRAMES}, got {start_frames}")
+    start_frames = plan.start_frames
+    if start_frames > MOST_FRAMES:
+        raise InputError(f"--start-frames must be at most {MOST_FRAMES}, got {start_frames}")
     dataset = Dataset(data)
     dataset.check_finished()
     find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
-    refuse_training_data(checkpoints.find(model), dataset)
+    checkpoint = checkpoints.find(plan.model)
+    refuse_training_data(checkpoint, dataset)
     library = None if train_data is None else Library.of(_seen(Dataset(train_data)))
-    references = _references(dataset, episodes, start_frames - 1 + horizon)
-    env = dreamer(references[0], checkpoints.find(model), passes)
-    try:
-        generated = dreams(env, references, start_frames, "true actions")
-        shuffled = dreams(
-            env, references, start_frames, "shuffled actions", _others_actions(references)
-        )
-    finally:
-        env.close()
+    references = _references(dataset, plan.episodes, start_frames - 1 + plan.horizon)
+    dreamer = Dreamer(checkpoint, start_frames, plan.passes)
+    generated = dreamer.all(references, [one.actions for one in references], "true actions")
+    shuffled = dreamer.all(references, _others_actions(references), "shuffled actions")
     clips = zip(generated, shuffled, strict=True)
     jobs = [Job(one, of, start_frames) for one, of in zip(references, clips, strict=True)]
     reader, rerun = read_ahead(jobs, workers)
@@ -77,7 +81,7 @@ def judge(
         shuffled=shuffled,
         training=library,
         rerun=rerun,
-        checks=checks,
+        checks=plan.checks,
         reader=reader,
     )
     if explain:
@@ -105,65 +109,7 @@ def refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
         )
 
 
-def dreamer(reference: Episode, checkpoint: Path, passes: int = 1) -> Env:
-    """The model as an environment that dreams on episodes as long as the reference."""
-    scene = reference.scene
-    return gymnasium.make(
-        find_scenario(scene.scenario).model_id,
-        max_episode_steps=reference.steps,
-        disable_env_checker=True,
-        checkpoint=str(checkpoint),
-        passes=passes,
-        size_px=scene.camera.height_px,
-        end_on_success=False,
-    )
-
-
-def dream(
-    env: Env,
-    reference: Episode,
-    start_frames: int = 1,
-    actions: NDArray[np.float32] | None = None,
-) -> Episode:
-    """The reference as the model draws it: as long, its first `start_frames` frames the true ones.
-
-    `actions` (T, A) replace the reference's own after the start frames.
-    """
-    acted = (reference.actions if actions is None else actions)[start_frames - 1 :]
-    drawn = replay(env, acted, options={"episode": reference, "start_frames": start_frames})
-    return drawn if start_frames == 1 else _after(reference, start_frames - 1, drawn)
-
-
-def dreams(
-    env: Env,
-    references: Sequence[Episode],
-    start_frames: int,
-    label: str,
-    actions: NDArray[np.float32] | None = None,
-) -> list[Episode]:
-    """One dream for each reference; `actions` (n, T, A) replace theirs."""
-    return [
-        dream(env, reference, start_frames, None if actions is None else actions[i])
-        for i, reference in enumerate(tqdm(references, desc=label, unit="episode", disable=None))
-    ]
-
-
-def _after(reference: Episode, steps: int, drawn: Episode) -> Episode:
-    """`steps` steps of the reference, and then `drawn`, which starts with their last frame."""
-
-    def joined(name: str, before: Any, after: Any) -> Any:
-        first, second = getattr(before, name), getattr(after, name)
-        if first is None or second is None:
-            return None
-        if isinstance(first, BodyStates | Contacts):
-            return type(first)(*(joined(f.name, first, second) for f in fields(first)))
-        return np.concatenate([first[:steps], second])
-
-    names = [field.name for field in fields(Episode) if field.name not in ("scene", "source")]
-    return replace(drawn, **{name: joined(name, reference, drawn) for name in names})
-
-
-def _references(dataset: Dataset, episodes: int, steps: int) -> list[Episode]:
+def _references(dataset: Dataset, episodes: int | None, steps: int) -> list[Episode]:
     long = [entry.index for entry in dataset.entries if entry.steps >= steps]
     if not long:
         most = max((entry.steps for entry in dataset.entries), default=0)
@@ -171,6 +117,7 @@ def _references(dataset: Dataset, episodes: int, steps: int) -> list[Episode]:
             f"{dataset.path} holds no episode of {steps} steps, the longest has {most}; "
             "lower --horizon or record with more --steps"
         )
+    episodes = len(long) if episodes is None else episodes
     if len(long) < episodes:
         raise InputError(
             f"{dataset.path} holds {len(long)} episodes of {steps} steps; "
@@ -179,10 +126,10 @@ def _references(dataset: Dataset, episodes: int, steps: int) -> list[Episode]:
     return [dataset[index].part(0, steps) for index in long[:episodes]]
 
 
-def _others_actions(references: Sequence[Episode]) -> NDArray[np.float32]:
-    """Actions (n, T, A) of another episode for each; one alone gets the opposite of its own."""
-    actions = np.stack([episode.actions for episode in references])
-    return np.roll(actions, -1, axis=0) if len(actions) > 1 else -actions
+def _others_actions(references: Sequence[Episode]) -> list[NDArray[np.float32]]:
+    """Actions (T, A) of another episode for each; one alone gets the opposite of its own."""
+    actions = [episode.actions for episode in references]
+    return actions[1:] + actions[:1] if len(actions) > 1 else [-actions[0]]
 
 
 def _seen(dataset: Dataset) -> Any:

@@ -76,7 +76,7 @@ class Shown:
 def film(pair: tuple[Episode, Episode], report: Report, path: Path) -> Path:
     """Write the film of a generated episode beside its reference."""
     frames = side_by_side([pair[0]], [pair[1]], report.start_frames)
-    return write_video(path, frames, report.frame_rate_hz, least_px=1)
+    return write_video(path, frames, report.frame_rate_hz, 1, "VP8")
 
 
 def render(report: Report, shown: Sequence[Shown], sheet: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -32,24 +33,31 @@ HOLD_FRAMES = 5
 """The last frame of an episode stays for this long before the next begins."""
 
 
-def write_video(path: Path, frames: Frames, frame_rate_hz: float, least_px: int = 256) -> Path:
-    """Write frames (T, H, W, 3) as a VP9 film, enlarged by whole pixels to `least_px` high.
+def write_video(
+    path: Path,
+    frames: Frames,
+    frame_rate_hz: float,
+    least_px: int = 256,
+    codec: Literal["VP8", "VP9"] = "VP9",
+) -> Path:
+    """Write frames (T, H, W, 3) as a film, enlarged by whole pixels to `least_px` high.
 
-    Raises InputError on an empty film, and where this OpenCV can not write VP9.
+    VP8 is written seven times as fast and a tenth larger. Raises InputError on an empty film, and
+    where this OpenCV can not write the codec.
     """
     if frames.ndim != 4 or not len(frames) or frames.dtype != np.uint8:
         raise InputError(f"a film needs uint8 frames (T, H, W, 3), got {frames.shape}")
     scale = max(1, -(-least_px // frames.shape[1]))
     height, width = (2 * (scale * side // 2) for side in frames.shape[1:3])
     path.parent.mkdir(parents=True, exist_ok=True)
-    code = cv2.VideoWriter.fourcc(*"VP90")
+    code = cv2.VideoWriter.fourcc(*f"{codec}0")
     # OpenCV says nothing of a full disk; written elsewhere first, the film appears whole.
     with tempfile.TemporaryDirectory() as scratch:
         draft = Path(scratch) / "film.webm"
         with silent_stderr():
             writer = cv2.VideoWriter(str(draft), code, float(frame_rate_hz), (width, height))
         if not writer.isOpened():
-            raise InputError("this OpenCV can not write VP9; install opencv-python-headless")
+            raise InputError(f"this OpenCV can not write {codec}; install opencv-python-headless")
         try:
             for frame in frames:
                 large = enlarged(frame, scale)[:height, :width]

@@ -57,6 +57,19 @@ def test_baselines_are_worse_than_the_floor(report: Report) -> None:
     assert report.rows["frozen frame"].one_step_ratio.value == pytest.approx(1.0)
 
 
+def test_lead_is_the_mean_difference_of_paired_clips(report: Report) -> None:
+    """True frames lead over every baseline, and the lead is what the means are apart."""
+    last, model = report.horizons[-1], report.rows["model"]
+    assert not model.lead
+    for name in ("frozen frame", "constant velocity", "shuffled actions"):
+        row = report.rows[name]
+        lead, mine, other = row.lead[last], model.overall[last], row.overall[last]
+        assert lead.interval is not None and 0.0 < lead.interval[0] <= lead.interval[1]
+        assert mine.mean is not None and other.mean is not None
+        assert lead.value == pytest.approx(other.mean - mine.mean)
+    assert report.rows["nearest training clip"].lead[last].interval is not None
+
+
 def test_frozen_frame_has_the_error_of_no_motion(report: Report) -> None:
     for scores in report.rows["frozen frame"].bodies.values():
         for score in scores.moved_ratio.values():
@@ -102,7 +115,7 @@ def test_json_round_trip(report: Report) -> None:
 
 def test_another_schema_is_refused(report: Report) -> None:
     with pytest.raises(InputError, match="schema"):
-        Report.from_json(report.to_json().replace('"schema": 3', '"schema": 99'))
+        Report.from_json(report.to_json().replace('"schema": 4', '"schema": 99'))
 
 
 def test_table_is_aligned_and_holds_every_row(report: Report) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from worldsim.models.attention import TimeCache
 from worldsim.models.dit import WorldModel
+
+Generators = torch.Generator | list[torch.Generator] | None
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,17 @@ class Stepper:
         self.last = frames[:, -1]
 
     @torch.inference_mode()
-    def step(self, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Actions (b, A) -> the next frames (b, 4, H, W)."""
+    def step(self, actions: Tensor, generator: Generators = None) -> Tensor:
+        """Actions (b, A) -> the next frames (b, 4, H, W).
+
+        With more than one pass `generator` draws the noise; of a list of b each draws its dream's,
+        which then is the same alone and in a batch.
+        """
         if self.last is None:
             raise ValueError("start the stepper with frames before stepping it")
         state = torch.zeros_like(self.last)
         if self.passes > 1:
-            state = torch.randn(state.shape, generator=generator, device=state.device)
+            state = randn_tensor(state.shape, generator=generator, device=state.device)
         for i in range(self.passes):
             level, following = i / self.passes, (i + 1) / self.passes
             frame = self._pass(state, level, actions, self.last)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from worldsim.ceiling import reruns
 from worldsim.data.dataset import Dataset
+from worldsim.dreams import Dreamer
 from worldsim.episode import Episode
 from worldsim.eval.actions.locality import Locality, Rest, locality, rest
 from worldsim.eval.actions.pair import Pair
@@ -21,7 +22,6 @@ from worldsim.eval.evidence import Evidence
 from worldsim.eval.laws.tracks import track
 from worldsim.eval.reading.episodes import Reader, key, read_episode
 from worldsim.eval.reading.reading import Reading
-from worldsim.pairs.dreams import Dreamer
 from worldsim.pairs.plan import DOSED, NULL, ONE, ONSET, OTHER, Plan, actions_of
 from worldsim.pairs.worlds import check_replay, futures, simulated
 from worldsim.sim.scenarios import find_scenario

@@ -11,10 +11,12 @@ from tqdm import tqdm
 from worldsim.data import workers as processes
 from worldsim.data.atomic import write_whole
 from worldsim.data.dataset import Dataset
+from worldsim.dreams import Dreamer
+from worldsim.envs.start import MOST_FRAMES
 from worldsim.errors import InputError
 from worldsim.eval.actions.spread import LEAST_DRAWS
 from worldsim.eval.page.values import plain
-from worldsim.judge import MOST_START_FRAMES, dreamer, refuse_training_data
+from worldsim.judge import refuse_training_data
 from worldsim.pairs.examine import Found, examine
 from worldsim.pairs.plan import ONSET, Plan
 from worldsim.pairs.table import markdown, notes, scores
@@ -32,8 +34,8 @@ def judge_actions(plan: Plan, out: Path, workers: int = 2) -> list[Found]:
     workers, and `out`/actions.md. Raises InputError where model and recording do not fit, or
     pybullet is not installed.
     """
-    if plan.start_frames > MOST_START_FRAMES:
-        raise InputError(f"--start-frames must be at most {MOST_START_FRAMES}")
+    if plan.start_frames > MOST_FRAMES:
+        raise InputError(f"--start-frames must be at most {MOST_FRAMES}")
     if plan.horizon <= ONSET + 1:
         raise InputError(f"--horizon must be above {ONSET + 1}: actions part after {ONSET} steps")
     if plan.draws < LEAST_DRAWS:
@@ -66,11 +68,7 @@ def _check_fit(plan: Plan) -> None:
     refuse_training_data(plan.model, dataset)
     find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
     first = dataset[plan.episodes()[0]].part(0, plan.steps)
-    env = dreamer(first, plan.model, plan.passes)
-    try:
-        env.reset(options={"episode": first, "start_frames": plan.start_frames})
-    finally:
-        env.close()
+    Dreamer(plan.model, plan.start_frames, plan.passes).start(first)
 
 
 def _found(plan: Plan, workers: int) -> Iterator[Found]:

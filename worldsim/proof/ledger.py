@@ -75,10 +75,16 @@ class Ledger:
         self._file.close()
 
 
-def fingerprint() -> str:
-    """A digest of the code that decides on outcomes, not of what is made of them later."""
+def fingerprint(*also: str) -> str:
+    """A digest of the code that decides on outcomes, not of what is made of them later.
+
+    `also` names further folders and files of the package.
+    """
     root = Path(worldsim.__file__).parent
-    files = sorted(path for folder in _DECIDING for path in (root / folder).rglob("*.py"))
+    parts = [root / name for name in (*_DECIDING, *also)]
+    files = sorted(
+        file for part in parts for file in (part.rglob("*.py") if part.is_dir() else [part])
+    )
     later = [root / folder / name for folder in ("eval", "proof") for name in _LATER]
     digest = sha256()
     for path in files:

@@ -1,0 +1,162 @@
+"""survey(): a model judged on many recordings, each with its report, and one table of them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from worldsim import checkpoints
+from worldsim.data.atomic import write_whole
+from worldsim.data.dataset import Dataset
+from worldsim.errors import InputError
+from worldsim.eval.page.table import horizon_text, percent
+from worldsim.eval.score import Report, Row, Score
+from worldsim.judge import Plan, judge
+from worldsim.proof.ledger import fingerprint
+
+TABLE, SETTINGS = "survey.md", "settings.json"
+HORIZONS = (1, 8, 16, 32, 64)
+TRIVIAL = ("frozen frame", "constant velocity", "nearest training clip", "shuffled actions")
+BY = 16
+"""The model has to be ahead of every trivial row after so many steps."""
+SHUFFLED_AT = 8
+
+
+def survey(
+    plan: Plan,
+    recordings: Sequence[Path],
+    out: Path,
+    train_data: Sequence[Path] = (),
+    workers: int = 2,
+    explain: bool = False,
+) -> list[Report]:
+    """Judge on every recording; writes `out`/SCENARIO-SPLIT/report.html and `out`/survey.md.
+
+    What `out` holds of the same model, recording, settings and code is not judged again. Of
+    `train_data` each recording takes that of its scenario. Prints the table. Raises InputError
+    where two recordings are of one scenario and split.
+    """
+    names = [_name(path) for path in recordings]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two recordings are {twice[0]}; give one of each scenario and split")
+    training = {str(Dataset(path).meta["scenario"]): path for path in train_data}
+    reports = {}
+    for name, path in zip(names, recordings, strict=True):
+        seen = training.get(name.rpartition("-")[0])
+        stamp = _stamp(plan, path, seen, explain)
+        folder = out / name
+        found = _kept(folder, stamp)
+        if found is None:
+            print(f"\n{name}: {path}")
+            found = judge(plan, path, folder, seen, workers, explain)
+            write_whole(folder / SETTINGS, f"{json.dumps(stamp, indent=1)}\n".encode())
+        reports[name] = found
+        write_whole(out / TABLE, f"{table(reports)}\n".encode())
+    print(table(reports))
+    print(f"{out / TABLE}, and of each a report.html beside it")
+    return list(reports.values())
+
+
+def _name(path: Path) -> str:
+    meta = Dataset(path).meta
+    return f"{str(meta['scenario']).replace(':', '_')}-{meta['split']}"
+
+
+def _stamp(plan: Plan, path: Path, seen: Path | None, explain: bool) -> dict[str, Any]:
+    """All that a report hangs on."""
+    weights = checkpoints.find(plan.model) / checkpoints.WEIGHTS
+    return {
+        **asdict(plan),
+        "checks": None if plan.checks is None else list(plan.checks),
+        "weights": sha256(weights.read_bytes()).hexdigest()[:16],
+        "recording": Dataset(path).digest,
+        "training": None if seen is None else Dataset(seen).digest,
+        "explain": explain,
+        "code": fingerprint("models", "dreams.py", "judge.py"),
+    }
+
+
+def _kept(folder: Path, stamp: dict[str, Any]) -> Report | None:
+    """The report that a folder holds of the same, None where it holds none."""
+    settings = folder / SETTINGS
+    if not settings.is_file() or json.loads(settings.read_text()) != stamp:
+        return None
+    return Report.load(folder / "report.json")
+
+
+def table(reports: dict[str, Report]) -> str:
+    """The reports in markdown, a line each; bold: the model leads, clear of zero."""
+    last = max(report.steps for report in reports.values())
+    steps = [step for step in HORIZONS if step <= last]
+    heads = ["scenario", "split", *(f"{step}" for step in steps), "valid", "of ceiling", "found"]
+    heads += ["shuffle", f"lead at {BY}", "least lead over", "held", "broken", "undecided"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for name, report in reports.items():
+        scenario, _, split = name.rpartition("-")
+        lines.append(f"| {' | '.join([scenario, split, *_cells(report, steps)])} |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Position error in mm, mean of a clip's bodies, median over clips, at these steps; "
+            "valid: median steps until any body is off by half its diameter; found: frames with "
+            f"every body; shuffle: error at {SHUFFLED_AT} steps under other actions over that "
+            f"under the true ones; lead at {BY} steps over the trivial row that comes nearest, in "
+            "mm, with its 95 % interval; laws and checks by verdict.",
+        ]
+    )
+
+
+def _cells(report: Report, steps: Sequence[int]) -> list[str]:
+    model = report.rows["model"]
+    errors = [_mm(model.overall.get(step)) for step in steps]
+    valid = "-" if model.valid_horizon is None else horizon_text(model.valid_horizon)
+    share = model.checks.get("horizon", {}).get("share of the ceiling")
+    ceiling = "-" if share is None else percent(share)
+    found = "-" if model.all_found is None else percent(model.all_found)
+    name, lead = least_lead(report)
+    verdicts = [ruling.verdict for ruling in report.rulings["model"]]
+    counts = [str(verdicts.count(v)) for v in ("held", "broken", "undecided")]
+    return [*errors, valid, ceiling, found, _shuffle(report), _clear(lead), name, *counts]
+
+
+def least_lead(report: Report) -> tuple[str, Score | None]:
+    """The trivial row that comes nearest to the model after `BY` steps, and the model's lead."""
+    leads = {
+        name: report.rows[name].lead[BY]
+        for name in TRIVIAL
+        if name in report.rows and BY in report.rows[name].lead
+    }
+    if not leads:
+        return "-", None
+    name = min(leads, key=lambda name: _low(leads[name]))
+    return name, leads[name]
+
+
+def _low(score: Score) -> float:
+    return score.value if score.interval is None else score.interval[0]
+
+
+def _clear(score: Score | None) -> str:
+    if score is None or score.interval is None:
+        return "-"
+    low, high = score.interval
+    text = f"{1e3 * score.value:.0f} [{1e3 * low:.0f}, {1e3 * high:.0f}]"
+    return f"**{text}**" if low > 0.0 else text
+
+
+def _shuffle(report: Report) -> str:
+    def error_m(row: Row | None) -> float:
+        score = None if row is None else row.overall.get(SHUFFLED_AT)
+        return float("nan") if score is None or score.mean is None else score.mean
+
+    ratio = error_m(report.rows.get("shuffled actions")) / max(error_m(report.rows["model"]), 1e-9)
+    return f"{ratio:.1f}" if ratio == ratio else "-"
+
+
+def _mm(score: Score | None) -> str:
+    return "-" if score is None or score.value != score.value else f"{1e3 * score.value:.1f}"
