@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -118,18 +118,16 @@ def _cells(report: Report, steps: Sequence[int]) -> list[str]:
     share = model.checks.get("horizon", {}).get("share of the ceiling")
     ceiling = "-" if share is None else percent(share)
     found = "-" if model.all_found is None else percent(model.all_found)
-    name, lead = least_lead(report)
+    name, lead = least_lead(report.rows)
     verdicts = [ruling.verdict for ruling in report.rulings["model"]]
     counts = [str(verdicts.count(v)) for v in ("held", "broken", "undecided")]
     return [*errors, valid, ceiling, found, _shuffle(report), _clear(lead), name, *counts]
 
 
-def least_lead(report: Report) -> tuple[str, Score | None]:
+def least_lead(rows: Mapping[str, Row]) -> tuple[str, Score | None]:
     """The trivial row that comes nearest to the model after `BY` steps, and the model's lead."""
     leads = {
-        name: report.rows[name].lead[BY]
-        for name in TRIVIAL
-        if name in report.rows and BY in report.rows[name].lead
+        name: rows[name].lead[BY] for name in TRIVIAL if name in rows and BY in rows[name].lead
     }
     if not leads:
         return "-", None
