@@ -21,7 +21,7 @@ from .chaos import Rerun
 from .clips import clip_of
 from .evidence import Evidence
 from .limits import check_limits
-from .rows import pixel_row, score_row
+from .rows import MeasuredClip, pixel_row, score_row
 from .score import Report, Row, Unreadable, Verdict
 from .violations import violations
 
@@ -79,14 +79,7 @@ def evaluate(
         name: [measure_by_check(entry, names) for entry in row]
         for name, row in {"floor": floor_entries, **entries}.items()
     }
-    floor = score_row("floor", floor_entries, horizons, clips["floor"])
-    rows = {
-        name: score_row(
-            name, row, horizons, clips[name], floor, () if name == "model" else entries["model"]
-        )
-        for name, row in entries.items()
-    }
-    rows = {"model": rows.pop("model"), "floor": floor, **rows}
+    rows = _scored(entries, floor_entries, clips, horizons)
     if library is not None:
         rows["mean frame"] = _mean_frame(library, cases, horizons)
     scene, diameter_m = cases[0].reference.scene, _diameters(cases)
@@ -118,6 +111,23 @@ def evaluate(
             for name in RULED
         },
     )
+
+
+def _scored(
+    entries: Mapping[str, Sequence[Evidence]],
+    floor_entries: Sequence[Evidence],
+    clips: Mapping[str, Sequence[MeasuredClip]],
+    horizons: Sequence[int],
+) -> dict[str, Row]:
+    """Model, floor, then the baselines, each beside the model's lead over it."""
+    floor = score_row("floor", floor_entries, horizons, clips["floor"])
+    rows = {
+        name: score_row(
+            name, row, horizons, clips[name], floor, () if name == "model" else entries["model"]
+        )
+        for name, row in entries.items()
+    }
+    return {"model": rows.pop("model"), "floor": floor, **rows}
 
 
 def _mean_frame(library: Library, cases: Sequence[Case], horizons: Sequence[int]) -> Row:

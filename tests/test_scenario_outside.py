@@ -189,4 +189,4 @@ def test_a_recording_names_the_module_to_import(
     write_checkpoint(folder / "model")
     line = "evaluate --model model --data data --out eval --episodes 1 --horizon 2"
     assert cli.main(line.split()) == 2
-    assert "is a model of 'push', not" in capsys.readouterr().err
+    assert "unknown scenario of this model 'putt'" in capsys.readouterr().err
