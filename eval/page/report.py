@@ -99,6 +99,7 @@ def render(report: Report, shown: Sequence[Shown], sheet: bytes) -> str:
     return environment.from_string(source).render(
         report=report,
         rows=bodies,
+        leads={name: row for name, row in bodies.items() if row.lead},
         pixel_rows={name: row for name, row in report.rows.items() if row.psnr},
         charts={body: position_chart(report, body) for body in report.diameter_m},
         legend=legend(bodies),

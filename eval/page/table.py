@@ -17,6 +17,8 @@ NAME_WIDTH, CELL_WIDTH = 28, 12
 def table(report: Report) -> str:
     """Lines of at most 100 characters."""
     parts = [_rulings(report), _positions(report), _whole(report)]
+    if any(row.lead for row in report.rows.values()):
+        parts.append(_leads(report))
     parts += [_check(report, name) for name in report.checks if name in report.rows["model"].checks]
     if report.unreadable:
         parts.append(_unreadable(report))
@@ -77,6 +79,22 @@ def _whole(report: Report) -> str:
             "found: frames with every body.",
         ]
     )
+
+
+def _leads(report: Report) -> str:
+    """By how much the model is nearer to the truth than other rows, with intervals below."""
+    width = max(map(len, report.rows)) + 2
+    heads = [f"{step} steps" for step in report.horizons]
+    lines = ["", _line("lead in m over", width + 2, heads, 10)]
+    for name, row in report.rows.items():
+        if not row.lead:
+            continue
+        scores = [row.lead[step] for step in report.horizons]
+        lines.append("  " + _line(name, width, [metres(score) for score in scores], 10))
+        for label, end in (("  95 % from", 0), ("       to", 1)):
+            cells = ["-" if s.interval is None else f"{s.interval[end]:.3f}" for s in scores]
+            lines.append("  " + _line(label, width, cells, 10))
+    return "\n".join(lines)
 
 
 def _check(report: Report, check: str) -> str:

@@ -40,7 +40,8 @@ def small_report() -> Report:
     scores = BodyScores(error, steps, steps, steps, steps, steps, steps, steps, steps, valid, none)
     found = Score("bodies found", 1.0, "share", 6, 1.0, None, 1.0, (), 0.98)
     checks = {"permanence": {"bodies found": found}}
-    lead = {1: Score("lead of the model", 0.002, "m", 6, None, (0.001, 0.003), 0.002)}
+    ahead = Score("lead of the model", 0.002, "m", 6, None, (0.001, 0.003), 0.002)
+    lead = {1: ahead, 2: replace(ahead, interval=None)}
     row = Row("model", {"ball": scores}, valid, none, checks=checks, overall=steps, lead=lead)
     mean = Row("mean frame", psnr={1: Score("PSNR", 20.5, "dB", 6)}, one_step_ratio=none)
     return Report(

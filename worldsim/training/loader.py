@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from types import TracebackType
 
 import torch
 from torch.utils.data import DataLoader, get_worker_info
@@ -47,7 +49,19 @@ def _loader(clips: ClipDataset, positions: _Positions, loaders: int) -> DataLoad
         # A fork of a process that computes with threads may hang.
         multiprocessing_context="spawn" if loaders else None,
         generator=torch.Generator(),  # else it draws from the global one
+        worker_init_fn=_hush,
     )
+
+
+def _hush(_: int) -> None:
+    """Say nothing of a reader that has gone while a loader was handing over a tensor."""
+    told = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+        if not isinstance(error, ConnectionError):
+            told(kind, error, at)
+
+    sys.excepthook = hook
 
 
 @dataclass(frozen=True)
