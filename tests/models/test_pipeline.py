@@ -244,8 +244,13 @@ def test_what_does_not_fit_is_said_in_words(
         pipe(**{**given, **wrong})
 
 
-def test_where_and_how_it_is_read_is_said_in_words(checkpoint: tuple[Path, list[Episode]]) -> None:
+def test_where_and_how_it_is_kept_is_said_in_words(
+    checkpoint: tuple[Path, list[Episode]], pipe: WorldModelPipeline, tmp_path: Path
+) -> None:
     read, folder = WorldModelPipeline.from_pretrained, checkpoint[0]
+    with pytest.raises(InputError, match="never as a pickle"):
+        pipe.save_pretrained(tmp_path / "out", safe_serialization=False)
+    assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="there is no folder somebody/model"):
         read("somebody/model")
     with pytest.raises(InputError, match="from safetensors in local folders only"):

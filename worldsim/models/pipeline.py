@@ -95,6 +95,14 @@ class WorldModelPipeline(DiffusionPipeline):  # type: ignore[misc]
         transformer = load(folder / "transformer", torch_dtype)
         return cls(transformer, scheduler or _scheduler(folder / "scheduler"))
 
+    def save_pretrained(
+        self, save_directory: str | Path, safe_serialization: Literal[True] = True, **options: Any
+    ) -> None:
+        """Write model_index.json, the model's config and safetensors, the scheduler's config."""
+        if not safe_serialization:
+            raise InputError("a world model is saved as safetensors, never as a pickle")
+        super().save_pretrained(save_directory, **options)
+
     def __call__(
         self,
         frames: ArrayLike,
