@@ -23,7 +23,7 @@ from worldsim.sim.scene import Scene
 from worldsim.training.log import METRICS, read
 from worldsim.training.run import RUN, read_run
 
-STATE = "state.pt"
+STATE = "state.safetensors"
 UNITS = {"hz": "Hz", "m": "m", "px": "px", "s": "s", "min": "min"}
 _OF_A_SCENARIO = {
     "name": "scenarios",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from test_training import SMALL
 
 from worldsim import checkpoints, cli
@@ -20,6 +22,7 @@ from worldsim.info import facts_of
 from worldsim.provenance import revision, versions
 from worldsim.training.log import read
 from worldsim.training.run import Options, again, read_run
+from worldsim.training.state import load_state, save_state
 from worldsim.training.trainer import Budget, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,6 +155,41 @@ def test_a_run_that_does_not_say_enough_is_refused(
     with pytest.raises(InputError, match="an older version's"):
         again(tmp_path, Options())
     assert not out.exists()
+
+
+def test_a_run_holds_no_pickle(made: Path) -> None:
+    names = {path.name for path in (made / "run").iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+        "loss.svg",
+        "metrics.jsonl",
+        "run.json",
+        "starts",
+        "state.safetensors",
+    }
+    with safe_open(made / "run/state.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["state"]) and len(list(file.keys())) > 100
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    kept = {"step": 3, "elapsed_s": 0.1 + 0.2, "precision": "float32", "average": {"inv": None}}
+    groups = [{"lr": 1e-3, "betas": [0.9, 0.95], "params": [0, 1]}]
+    moments = {0: {"step": torch.tensor(3.0), "mean": torch.randn(2, 3).T}, 1: {}}
+    state = kept | {"model": {}, "optimiser": {"adamw": {"state": moments, "groups": groups}}}
+    save_state(tmp_path, state)
+    back = load_state(tmp_path)
+    optimiser = back["optimiser"]["adamw"]
+    assert {key: back[key] for key in kept} == kept and optimiser["groups"] == groups
+    assert set(optimiser["state"]) == {0, 1} and torch.equal(
+        optimiser["state"][0]["mean"], moments[0]["mean"]
+    )
+    (tmp_path / "state.safetensors").write_bytes(b"\x80\x04N.")
+    with pytest.raises(InputError, match="state.safetensors is damaged"):
+        load_state(tmp_path)
+    save_file({"0": torch.zeros(2)}, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match="state.safetensors is damaged"):
+        load_state(tmp_path)
 
 
 def git(folder: Path, *arguments: str) -> str:
