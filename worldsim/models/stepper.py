@@ -107,7 +107,7 @@ class Stepper:
                 self.scenario.expand(len(state)),
                 cache=self.cache,
             )
-        return drawn[:, 0].float()
+        return drawn[:, 0].to(state)
 
     def snapshot(self) -> Snapshot:
         if self.last is None:

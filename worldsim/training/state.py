@@ -17,6 +17,7 @@ from worldsim.errors import InputError
 from worldsim.models.dit import WorldModel
 
 STATE = "state.safetensors"
+READABLE = 0o644  # safetensors writes files that only their owner may read
 KEYS = {"model", "optimiser", "average", "step", "elapsed_s", "precision"}
 
 
@@ -31,7 +32,7 @@ def save_model(folder: Path, model: WorldModel, half: bool = False) -> None:
         stored = stored.half()
     stored.save_pretrained(draft)
     for name in (WEIGHTS, CONFIG):
-        (draft / name).chmod(0o644)  # safetensors writes files that only their owner may read
+        (draft / name).chmod(READABLE)
         os.replace(draft / name, folder / name)
     shutil.rmtree(draft)
 
@@ -42,6 +43,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     rest = {"state": json.dumps(_apart(state, tensors))}
     draft = folder / f".{STATE}.{os.getpid()}"
     save_file(tensors, draft, rest)
+    draft.chmod(READABLE)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(draft, folder / STATE)
