@@ -75,7 +75,7 @@ def test_all_but_the_simulator_imports_on_a_machine_without_pybullet() -> None:
         "worldsim.eval.page.report",
         "worldsim.eval.suite",
         "worldsim.judge",
-        "worldsim.models.stepper",
+        "worldsim.models.pipeline",
         "worldsim.recipes",
         "worldsim.sim.scenarios",
         "worldsim.training.trainer",

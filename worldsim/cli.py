@@ -99,7 +99,7 @@ def _parse(arguments: list[str]) -> Callable[[], None] | None:
 
 def _check_options(command: str, arguments: list[str]) -> None:
     parameters = inspect.signature(COMMANDS[command]).parameters.values()
-    known = {f"--{parameter.name.replace('_', '-')}" for parameter in parameters}
+    known = {f"--{parameter.name.rstrip('_').replace('_', '-')}" for parameter in parameters}
     hidden = {"--help"} | {
         f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json", "looks")
     }

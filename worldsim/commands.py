@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from worldsim import arguments
 from worldsim.errors import InputError, unknown
@@ -48,18 +48,20 @@ def demo(
 
 
 def train(
-    recipe: Positional[str],
-    data: tuple[Path, ...],
+    recipe: Positional[str] = "",
+    *,
     out: Path,
+    data: tuple[Path, ...] = (),
+    from_: Annotated[Path | None, arg(name="from")] = None,
     weights: tuple[float, ...] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     resume: bool = False,
-    workers: int = 2,
-    loaders: int = 0,
-    seed: int = 0,
-    precision: Literal["auto", "float32", "bfloat16"] = "auto",
-    compile: Literal["auto", "on", "off"] = "auto",
+    workers: int | None = None,
+    loaders: int | None = None,
+    seed: int | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] | None = None,
+    compile: Literal["auto", "on", "off"] | None = None,
     pause_after: int | None = None,
     cache: Path | None = None,
 ) -> None:
@@ -67,52 +69,69 @@ def train(
 
     Example: worldsim train tiny --data data/push --out runs/tiny --minutes 20
 
-    Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit.
+    Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit. With
+    --from a run is made again as its run.json says; options beside it change that, and are told.
 
     Args:
         recipe: tiny or mini (two cores), small, base or large (a GPU).
         data: folder of a recording made by worldsim simulate, or several, of any scenarios.
+        from_: folder of a run to make again, from its recipe, data, seed and settings.
         weights: share of each of them in the clips, for example 2 1; that of its clips when not
             given.
-        out: folder of the run; it becomes a checkpoint, with metrics.jsonl and loss.svg beside it.
+        out: folder of the run; it becomes a checkpoint, with run.json, metrics.jsonl and loss.svg.
         minutes: stop after so much training; 20 when --steps is not given.
         steps: stop after so many steps.
         resume: go on from the last checkpoint in --out.
-        workers: training processes.
-        loaders: processes that read clips ahead for each of those; with 0 it reads them itself.
-        seed: draws weights, clips and noise.
-        precision: of the matrix products; auto takes the faster.
-        compile: torch.compile, which needs a C++ compiler; auto: for runs of 10 minutes and more.
+        workers: training processes; 2 when not given.
+        loaders: processes that read clips ahead for each of those; with 0, the default, it reads
+            them itself.
+        seed: draws weights, clips and noise; 0 when not given.
+        precision: of the matrix products; auto, the default, takes the faster.
+        compile: torch.compile, which needs a C++ compiler; auto, the default: for runs of 10
+            minutes and more.
         pause_after: stop once so many steps are done in all, to go on later with --resume.
         cache: folder for all frames, decoded or drawn once by --loaders processes, 5 bytes a pixel;
             a GPU keeps them in its memory. A later run on the same data finds them there.
     """
     from worldsim import recipes
+    from worldsim.training.run import Options, again
     from worldsim.training.trainer import Budget
     from worldsim.training.trainer import train as run
 
-    if minutes is None and steps is None:
-        minutes = 20.0
-    if not data:
-        raise InputError("--data needs a folder, or several")
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers, loaders=loaders)
-    arguments.not_negative(seed=seed, loaders=loaders)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers or 0, loaders=loaders or 0)
+    arguments.not_negative(seed=seed or 0, loaders=loaders or 0)
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
+    asked = Options(
+        recipes.recipe(recipe) if recipe else None,
+        data or None,
+        weights,
+        minutes,
+        steps,
+        workers,
+        loaders,
+        seed,
+        precision,
+        compile,
+        cache,
+    )
+    if from_ is not None:
+        asked, notes = again(from_, asked)
+        print("; ".join([f"{out}: {from_} again", *notes]))
+    elif not recipe:
+        raise InputError(f"name a recipe ({', '.join(recipes.RECIPES)}), or a run with --from")
+    elif not data:
+        raise InputError("--data needs a folder, or several")
+    said = asked.said()
+    budget = Budget(said.pop("minutes", None if "steps" in said else 20.0), said.pop("steps", None))
     run(
-        recipes.recipe(recipe),
-        data,
+        said.pop("recipe"),
+        said.pop("data"),
         arguments.folder(out),
-        Budget(minutes, steps),
-        weights=weights,
+        budget,
         resume=resume,
-        workers=workers,
-        loaders=loaders,
-        seed=seed,
-        precision=precision,
-        compile=compile,
-        cache=cache,
         pause_after=pause_after,
+        **said,
     )
     print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
 

@@ -14,14 +14,11 @@ from tqdm import tqdm
 
 from worldsim.envs.start import Start, load_starts, start_of
 from worldsim.episode import Episode
-from worldsim.errors import InputError
-from worldsim.frames import from_model, to_model
 from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
-from worldsim.models.stepper import Stepper
+from worldsim.models.stepper import Stepper, dream
 
 Actions = NDArray[np.float32]
-Frame = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 BATCH = 16
 """More dreams side by side are hardly faster on a CPU and need more memory."""
@@ -73,39 +70,30 @@ class Dreamer:
     ) -> list[Episode]:
         model, start = _model(self.checkpoint), self.start_frames
         domain = model.domain(episodes[0].scene.scenario)
-        given = [
-            to_model(one.frames, one.depth_m, domain.depth_range_m)
-            for one in map(self.start, episodes)
-        ]
-        given_actions = [one.actions[: start - 1] for one in episodes]
+        starts = [self.start(episode) for episode in episodes]
         taken = [
-            np.concatenate([a, b[start - 1 :]]) for a, b in zip(given_actions, actions, strict=True)
+            np.concatenate([one.actions, acted[start - 1 :]])
+            for one, acted in zip(starts, actions, strict=True)
         ]
         spec = load_starts(self.checkpoint, domain.scenario).template.action_spec
-        acted = torch.from_numpy(
-            np.stack(
-                [
-                    one.scene.action_spec.convert(actions, spec)
-                    for one, actions in zip(episodes, taken, strict=True)
-                ]
-            )
+        acted = [
+            one.scene.action_spec.convert(own, spec)
+            for one, own in zip(episodes, taken, strict=True)
+        ]
+        frames, depth_m = dream(
+            Stepper(model, self.passes, domain.index),
+            domain,
+            np.stack([one.frames for one in starts]),
+            np.stack([one.depth_m for one in starts]),
+            np.stack(acted),
+            [torch.Generator().manual_seed(seed) for seed in seeds],
+            stepped,
         )
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        stepper = Stepper(model, self.passes, domain.index)
-        stepper.start(torch.from_numpy(np.stack(given)), acted[:, : start - 1])
-        rows: list[Frame] = []
-        for step in range(start - 1, acted.shape[1]):
-            values = stepper.step(acted[:, step], generators).numpy()
-            if not np.isfinite(values).all():
-                raise InputError(f"{self.checkpoint.name} drew a NaN; its weights are damaged")
-            rows.append(from_model(values, domain.depth_range_m))
-            stepped()
-        frames, depth_m = (np.stack(column, axis=1) for column in zip(*rows, strict=True))
         return [
             replace(
                 episode,
-                frames=np.concatenate([episode.frames[:start], frames[i]]),
-                depth_m=np.concatenate([episode.depth_m[:start], depth_m[i]]),
+                frames=frames[i],
+                depth_m=depth_m[i],
                 actions=taken[i],
                 segmentation=None,
                 states=None,

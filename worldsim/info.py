@@ -21,9 +21,9 @@ from worldsim.data.store import EpisodeFile, load_episode
 from worldsim.errors import InputError
 from worldsim.sim.scene import Scene
 from worldsim.training.log import METRICS, read
+from worldsim.training.run import RUN, read_run
 
-RUN = "run.json"
-STATE = "state.pt"
+STATE = "state.safetensors"
 UNITS = {"hz": "Hz", "m": "m", "px": "px", "s": "s", "min": "min"}
 _OF_A_SCENARIO = {
     "name": "scenarios",
@@ -34,6 +34,10 @@ _OF_A_SCENARIO = {
 }
 _SHOWN = {"kind", "schema", "sha256", "camera", "scenario", "split", "seed", "steps", "size_px"}
 _SHOWN |= {"frame_rate_hz", "physics_rate_hz", "action_spec", "renderer", "look", "versions"}
+_OF_A_RUN = (
+    *("weights", "steps", "minutes", "workers", "loaders", "seed", "precision", "compile"),
+    *("command", "data_paths", "git", "versions", "torch"),
+)
 _BUFFERS = {"mean_image"}
 
 Facts = dict[str, Any]
@@ -233,15 +237,10 @@ def _parameters(weights: Path) -> int:
 
 def _run_facts(folder: Path) -> Facts:
     """What run.json and metrics.jsonl say of a training run."""
-    try:
-        told = json.loads((folder / RUN).read_text())
-        recipe = told["recipe"]["name"]
-        data = told["data"] if isinstance(told["data"], list) else [told["data"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / RUN} is damaged ({error!r})") from error
-    facts = {"recipe": recipe, "trained_on": data}
-    names = ("weights", "steps", "minutes", "workers", "seed", "precision", "compile", "torch")
-    facts |= {f"run_{name}": told[name] for name in names if told.get(name) is not None}
+    told = read_run(folder)
+    data = told["data"] if isinstance(told["data"], list) else [told["data"]]
+    facts = {"recipe": told["recipe"]["name"], "trained_on": data}
+    facts |= {f"run_{name}": told[name] for name in _OF_A_RUN if told.get(name) is not None}
     try:
         entries = read(folder) if (folder / METRICS).is_file() else []
     except (OSError, ValueError) as error:

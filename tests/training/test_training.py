@@ -303,7 +303,7 @@ def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -
         run(data, out, steps=1)
     with pytest.raises(InputError, match="other seed"):
         run(data, out, steps=1, seed=5, resume=True)
-    (out / "state.pt").write_bytes((out / "state.pt").read_bytes()[:1000])
+    (out / "state.safetensors").write_bytes((out / "state.safetensors").read_bytes()[:1000])
     for workers in (1, 2):
         with pytest.raises(InputError, match="other workers" if workers == 2 else "is damaged"):
             run(data, out, steps=1, resume=True, workers=workers)
@@ -316,7 +316,7 @@ def test_two_workers_say_what_is_wrong_in_one_line(
     data: Path, paused: Callable[[int], Path], tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(paused(2), tmp_path / "run"))
-    (out / "state.pt").write_bytes((out / "state.pt").read_bytes()[:1000])
+    (out / "state.safetensors").write_bytes((out / "state.safetensors").read_bytes()[:1000])
     with pytest.raises(InputError, match="is damaged"):
         run(data, out, workers=2, resume=True)
 
@@ -325,7 +325,7 @@ def test_a_run_that_died_before_its_first_checkpoint_starts_anew(
     data: Path, tmp_path: Path
 ) -> None:
     out = run(data, tmp_path / "run", steps=1)
-    for name in ("state.pt", "config.json", "diffusion_pytorch_model.safetensors"):
+    for name in ("state.safetensors", "config.json", "diffusion_pytorch_model.safetensors"):
         (out / name).unlink()
     with pytest.raises(InputError, match="no checkpoint to resume"):
         run(data, out, steps=1, resume=True)
@@ -335,7 +335,7 @@ def test_a_run_that_died_before_its_first_checkpoint_starts_anew(
 
 def test_a_checkpoint_without_its_state_is_not_written_over(data: Path, tmp_path: Path) -> None:
     out = run(data, tmp_path / "run", steps=1)
-    (out / "state.pt").unlink()
+    (out / "state.safetensors").unlink()
     before = sorted(out.rglob("*"))
     with pytest.raises(InputError, match="not empty and no run"):
         run(data, out, steps=1)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
 from tqdm import tqdm
@@ -34,6 +32,7 @@ from worldsim.data.space import Space
 from worldsim.data.store import digest, encode
 from worldsim.data.workers import Maker
 from worldsim.errors import InputError
+from worldsim.provenance import versions
 
 _PACKAGES = ("worldsim", "numpy", "pybullet", "numba", "zstandard")
 _DECIDING = ("numpy", "pybullet", "zstandard")
@@ -173,7 +172,7 @@ def _refuse_foreign(folder: Path) -> None:
 def _prepare(folder: Path, meta: dict[str, Any]) -> list[Entry]:
     """Write dataset.json or compare it with `meta`; the episodes that are listed already."""
     if not (folder / META_FILE).is_file():
-        sealed = seal_meta({"versions": _versions(), **meta})
+        sealed = seal_meta({"versions": versions(_PACKAGES), **meta})
         write_whole(folder / META_FILE, encode_meta(sealed).encode())
         return []
     stored = read_meta(folder)
@@ -194,24 +193,15 @@ def _prepare(folder: Path, meta: dict[str, Any]) -> list[Entry]:
 
 def check_versions(folder: Path, meta: dict[str, Any]) -> None:
     """Raises InputError where a package that decides on an episode's bytes is another one now."""
+    found = versions(_PACKAGES)
     for package in _DECIDING:
         if package == "pybullet" and "source" in meta:
             continue  # drawn from states: nothing was simulated
-        before, now = meta.get("versions", {}).get(package), _versions().get(package)
+        before, now = meta.get("versions", {}).get(package), found.get(package)
         if before is not None and before != now:
             raise InputError(
                 f"{folder} was recorded with {package} {before}, not {now}; choose another folder"
             )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def remove_drafts(folder: Path) -> None:

@@ -1,15 +1,22 @@
-"""Step a world model frame by frame: one pass a frame draws it and fills the cache."""
+"""Step a world model frame by frame: a pass draws the frame and fills the cache."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.utils.torch_utils import randn_tensor
+from numpy.typing import NDArray
 from torch import Tensor
 
+from worldsim.errors import InputError
+from worldsim.frames import from_model, to_model
 from worldsim.models.attention import TimeCache
 from worldsim.models.dit import WorldModel
+from worldsim.models.domain import Domain
 
 Generators = torch.Generator | list[torch.Generator] | None
 
@@ -26,16 +33,25 @@ class Stepper:
     """A batch of dreams that take one action each and draw one frame each.
 
     `passes` = 1 draws the mean of what may follow, without noise; more passes refine a noised
-    draft (Euler steps of the flow from noise to frame). `scenario` is the index of the dreams'
-    domain, see WorldModel.domain.
+    draft: steps of the `scheduler` along the flow from noise to frame. `scenario` is the index of
+    the dreams' domain, see WorldModel.domain. A model in half precision computes in it, where
+    torch.autocast does; frames stay float32.
     """
 
-    def __init__(self, model: WorldModel, passes: int = 1, scenario: int = 0) -> None:
+    def __init__(
+        self,
+        model: WorldModel,
+        passes: int = 1,
+        scenario: int = 0,
+        scheduler: FlowMatchEulerDiscreteScheduler | None = None,
+    ) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, got {passes}")
         self.model = model.eval()
         self.scenario = torch.tensor([scenario], device=model.device)
         self.passes = passes
+        self.scheduler = scheduler or FlowMatchEulerDiscreteScheduler()
+        self.dtype = model.dtype
         self.last: Tensor | None = None
         self.cache = model.new_cache()
 
@@ -62,29 +78,36 @@ class Stepper:
         """
         if self.last is None:
             raise ValueError("start the stepper with frames before stepping it")
-        state = torch.zeros_like(self.last)
-        if self.passes > 1:
-            state = randn_tensor(state.shape, generator=generator, device=state.device)
-        for i in range(self.passes):
-            level, following = i / self.passes, (i + 1) / self.passes
-            frame = self._pass(state, level, actions, self.last)
-            noise = (state - level * frame) / (1 - level)
-            state = following * frame + (1 - following) * noise
+        drawn = self._draw(actions, self.last, generator)
         self.cache.advance()
-        self.last = state.clamp(-1.0, 1.0)
+        self.last = drawn.clamp(-1.0, 1.0)
         return self.last
+
+    def _draw(self, actions: Tensor, last: Tensor, generator: Generators) -> Tensor:
+        if self.passes == 1:
+            return self._pass(torch.zeros_like(last), 0.0, actions, last)
+        state: Tensor = randn_tensor(last.shape, generator=generator, device=last.device)
+        self.scheduler.set_timesteps(sigmas=[1 - i / self.passes for i in range(self.passes)])
+        sigmas = self.scheduler.sigmas[:-1].tolist()
+        for sigma, timestep in zip(sigmas, self.scheduler.timesteps, strict=True):
+            frame = self._pass(state, 1.0 - sigma, actions, last)
+            flow = (state - frame) / sigma
+            (state,) = self.scheduler.step(flow, timestep, state, return_dict=False)
+        return state
 
     def _pass(self, state: Tensor, level: float, actions: Tensor, last: Tensor) -> Tensor:
         timestep = torch.full((len(state), 1), level, device=state.device)
-        drawn: Tensor = self.model(
-            state[:, None],
-            timestep,
-            actions[:, None],
-            last[:, None],
-            self.scenario.expand(len(state)),
-            cache=self.cache,
-        )
-        return drawn[:, 0]
+        half = self.dtype != torch.float32
+        with torch.autocast(state.device.type, self.dtype, enabled=half):
+            drawn: Tensor = self.model(
+                state[:, None],
+                timestep,
+                actions[:, None],
+                last[:, None],
+                self.scenario.expand(len(state)),
+                cache=self.cache,
+            )
+        return drawn[:, 0].to(state)
 
     def snapshot(self) -> Snapshot:
         if self.last is None:
@@ -94,3 +117,35 @@ class Stepper:
     def restore(self, snapshot: Snapshot) -> None:
         self.last = snapshot.last
         self.cache = snapshot.cache.copy()
+
+
+def dream(
+    stepper: Stepper,
+    domain: Domain,
+    frames: NDArray[np.uint8],
+    depth_m: NDArray[np.float32],
+    actions: NDArray[np.float32],
+    generator: Generators = None,
+    stepped: Callable[[], object] = lambda: None,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Draw on from c start frames (b, c, H, W, 3) and depth (b, c, H, W) under actions (b, T, A).
+
+    The first c - 1 actions lie between the start frames. Returns RGB (b, T + 1, H, W, 3) and depth
+    (b, T + 1, H, W), the start frames first; calls `stepped` after every frame it drew. Raises
+    InputError where the model draws a NaN.
+    """
+    device = stepper.scenario.device
+    count, range_m = frames.shape[1], domain.depth_range_m
+    acted = torch.from_numpy(actions).to(device)
+    stepper.start(
+        torch.from_numpy(to_model(frames, depth_m, range_m)).to(device), acted[:, : count - 1]
+    )
+    rows = []
+    for step in range(count - 1, acted.shape[1]):
+        values = stepper.step(acted[:, step], generator).cpu().numpy()
+        if not np.isfinite(values).all():
+            raise InputError("the model drew a NaN; its weights or start frames are damaged")
+        rows.append(from_model(values, range_m))
+        stepped()
+    drawn, drawn_m = (np.stack(column, axis=1) for column in zip(*rows, strict=True))
+    return np.concatenate([frames, drawn], 1), np.concatenate([depth_m, drawn_m], 1)

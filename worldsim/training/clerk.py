@@ -74,6 +74,8 @@ class Clerk:
 
     def save(self) -> None:
         worker = self.worker
+        if self.losses:
+            self.note()
         with worker.averaged() as model:
             self.probed = self.probe.measure(model)
         self.diary.note(

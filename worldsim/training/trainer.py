@@ -24,12 +24,12 @@ from worldsim.data.clips import ClipDataset
 from worldsim.data.store import SUFFIX, save_episode
 from worldsim.errors import InputError
 from worldsim.training.log import CURVE, METRICS
-from worldsim.training.machine import Compile, Precision, has_compiler
+from worldsim.training.machine import Compile, Precision, choose_precision, has_compiler
+from worldsim.training.run import RUN, made_by, read_run
 from worldsim.training.settings import Recipe
 from worldsim.training.state import STATE
 from worldsim.training.worker import Diverged, Job, work
 
-RUN = "run.json"
 STARTS = "starts"
 EARLY = {RUN, METRICS, CURVE, STARTS}
 START_FRAMES = 8
@@ -97,11 +97,13 @@ def train(
     compiled = _compiles(compile, budget)
     facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
     facts |= {"data": [data.digest for data in clips.datasets], "weights": list(clips.weights)}
+    if precision == "auto":
+        precision = _chosen(out, resume)
     facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
     _refuse(out, resume, facts)
     with locked(out, "training in"), tempfile.TemporaryDirectory() as meeting:
         if not resume:
-            _prepare(out, clips, facts)
+            _prepare(out, clips, facts | made_by(paths, loaders, cache))
         job = Job(
             recipe=recipe,
             clips=clips,
@@ -123,6 +125,16 @@ def train(
     if stopped:
         raise KeyboardInterrupt
     return Path(out)
+
+
+def _chosen(out: Path, resume: bool) -> Precision:
+    """What "auto" is: the run's own, or the faster, which is measured and may be another then."""
+    if resume and (out / RUN).is_file():
+        own: Precision = read_run(out)["precision"]
+        return own
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    bfloat16 = choose_precision("auto", device) == torch.bfloat16
+    return "bfloat16" if bfloat16 else "float32"
 
 
 def _compiles(wanted: Compile, budget: Budget) -> bool:
@@ -183,10 +195,7 @@ def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
         return
     if not path.is_file() or not (out / STATE).is_file():
         raise InputError(f"{out} has no checkpoint to resume; start it without --resume")
-    try:
-        before = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); use another --out") from error
+    before = read_run(out)
     other = [key for key in facts if before.get(key) != facts[key]]
     if other:
         raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
@@ -202,5 +211,4 @@ def _prepare(out: Path, clips: ClipDataset, facts: dict[str, Any]) -> None:
     for number, episode in enumerate(clips.held_out_episodes(STARTS_EACH)):
         start = episode.part(0, min(START_FRAMES - 1, episode.steps))
         save_episode(starts / f"{number:03d}{SUFFIX}", start)
-    described = json.dumps({**facts, "torch": torch.__version__}, indent=1)
-    write_whole(out / RUN, f"{described}\n".encode())
+    write_whole(out / RUN, f"{json.dumps(facts, indent=1)}\n".encode())
