@@ -17,14 +17,8 @@ from torch import Tensor, nn
 
 from worldsim.errors import unknown
 from worldsim.frames import CHANNELS
-from worldsim.models.attention import (
-    Attention,
-    Rotation,
-    TimeCache,
-    attend,
-    grid_rotation,
-    rotation,
-)
+from worldsim.models.attention import Attention, Rotation, attend, grid_rotation, rotation
+from worldsim.models.cache import TimeCache
 from worldsim.models.domain import ACTION_CHANNELS, Domain, action_tables, check_domains
 from worldsim.models.patches import Refiner, patchify, unpatchify
 
@@ -72,8 +66,8 @@ class Block(nn.Module):
             attended = self.attention(columns, turn, mask)
         else:
             query, key, value = self.attention.project(columns, turn)
-            keys, values = cache.write(layer, key, value)
-            attended = self.attention.merge(attend(query, keys, values))
+            keys, values, seen = cache.write(layer, key, value)
+            attended = self.attention.merge(attend(query, keys, values, seen))
         back: Tensor = attended.unflatten(0, (batch, tokens)).transpose(1, 2)
         return back
 
@@ -167,8 +161,8 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def time_layers(self) -> int:
         return sum(1 for block in self.blocks if block.over_time)
 
-    def new_cache(self) -> TimeCache:
-        return TimeCache(self.time_layers, self.config.window)
+    def new_cache(self, dreams: int) -> TimeCache:
+        return TimeCache(self.time_layers, self.config.window, dreams)
 
     def condition(
         self, timestep: Tensor, actions: Tensor, scenario: Tensor, action_given: Tensor | None
@@ -237,10 +231,10 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         registers = self.register_tokens + vector[:, :, None]
         x = torch.cat([registers, x], dim=2)
         modulation = self.modulation(F.silu(vector))[:, :, None]
-        start = 0 if cache is None else cache.position
-        turn_time = rotation(
-            torch.arange(start, start + frames, device=x.device), self.head_size, base=1000.0
-        )
+        if cache is None:
+            turn_time = rotation(torch.arange(frames, device=x.device), self.head_size, base=1000.0)
+        else:
+            turn_time = cache.turn(self.head_size, x.shape[2], x.device)
         turn_grid = (self.grid_cos, self.grid_sin)
         mask = None if cache is not None else self.time_mask(frames, causal, x.device)
         layer = 0

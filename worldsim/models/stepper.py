@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from worldsim.models.attention import TimeCache
+from worldsim.models.cache import TimeCache
 from worldsim.models.dit import WorldModel
 
 Generators = torch.Generator | list[torch.Generator] | None
@@ -16,9 +17,9 @@ Generators = torch.Generator | list[torch.Generator] | None
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A point to come back to: the last frame and a copy of the cache."""
+    """A point to come back to: the last frame and a copy of the cache, of b dreams."""
 
-    last: Tensor
+    last: Tensor  # (b, 4, H, W)
     cache: TimeCache
 
 
@@ -37,7 +38,7 @@ class Stepper:
         self.scenario = torch.tensor([scenario], device=model.device)
         self.passes = passes
         self.last: Tensor | None = None
-        self.cache = model.new_cache()
+        self.cache = model.new_cache(0)
 
     @torch.inference_mode()
     def start(self, frames: Tensor, actions: Tensor | None = None) -> None:
@@ -46,7 +47,7 @@ class Stepper:
         given = 0 if actions is None else actions.shape[1]
         if given != count - 1:
             raise ValueError(f"{count} start frames need {count - 1} actions, got {given}")
-        self.cache = self.model.new_cache()
+        self.cache = self.model.new_cache(len(frames))
         for t in range(count - 1):
             assert actions is not None
             self._pass(torch.zeros_like(frames[:, t]), 0.0, actions[:, t], frames[:, t])
@@ -86,11 +87,25 @@ class Stepper:
         )
         return drawn[:, 0]
 
-    def snapshot(self) -> Snapshot:
+    @torch.inference_mode()
+    def snapshot(self, dreams: Sequence[int] | None = None) -> Snapshot:
+        """Of some dreams or of all."""
         if self.last is None:
             raise ValueError("nothing to snapshot before start")
-        return Snapshot(self.last, self.cache.copy())
+        last = self.last if dreams is None else self.last[list(dreams)]
+        return Snapshot(last, self.cache.take(dreams))
 
     def restore(self, snapshot: Snapshot) -> None:
+        """Go on with the snapshot's dreams alone."""
         self.last = snapshot.last
-        self.cache = snapshot.cache.copy()
+        self.cache = snapshot.cache.take()
+
+    @torch.inference_mode()
+    def put(self, dreams: Sequence[int], snapshot: Snapshot, of: int) -> None:
+        """Let the snapshot's dreams take the places of some `of` dreams; the others go on."""
+        if self.last is None or len(self.last) != of:
+            self.last = snapshot.last.new_zeros((of, *snapshot.last.shape[1:]))
+            self.cache = self.model.new_cache(of)
+        self.last = self.last.clone()  # a snapshot may hold this one
+        self.last[list(dreams)] = snapshot.last
+        self.cache.put(dreams, snapshot.cache)
