@@ -15,9 +15,19 @@ from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene, Split
 from worldsim.sim.simulator import Simulator
 
+from .observe import Observation, Observer
+from .spaces import (
+    RENDER_MODES,
+    UNTURNED,
+    action_space,
+    by_body,
+    check_action,
+    check_options,
+    check_render_mode,
+)
+
 if TYPE_CHECKING:
     from worldsim.render import Renderer
-from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
 
 Info = dict[str, Any]
 Images = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]
@@ -33,11 +43,12 @@ class SimulatorState:
     generator: dict[str, Any]
 
 
-class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
+class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """A scenario in PyBullet: the truth that a world model is compared with.
 
     Observation
-        The camera's frame, uint8 (H, W, 3), H = W = `size_px`.
+        The camera's frame, uint8 (H, W, 3), H = W = `size_px`, or what else `observation` says:
+        "rgbd", "state", "dict" or "goal", see `worldsim.envs.observe.Observer`.
     Action
         float32 (A,) in [-1, 1]; `scene.action_spec` names the channels and what a full deflection
         is worth, its scenario's file in `worldsim.sim.scenarios` what it does. In Push: the
@@ -57,11 +68,14 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         `look` is a name of `worldsim.sim.look.LOOKS`, or a Look. Without `draw` nothing is drawn:
         frames, depth and segmentation are 0.
     Info
-        The same keys, shapes and dtypes from reset and step, N bodies in scene order, C = 16:
+        The same keys, shapes and dtypes from reset and step and in all scenes, C = 16. Rows that go
+        by body are in scene order, N = 16 or what a scene has more; those beyond `body_count` are
+        0, so that environments with fewer and with more bodies can run side by side:
 
         =========================  ==================  ============================================
         depth_m                    float32 (H, W)      depth along the view axis
         segmentation               uint8 (H, W)        body index + 1, 0 where nothing was hit
+        body_count                 int32               rows in use where there are N
         position_m                 float64 (N, 3)      centre, world frame, z up
         orientation_xyzw           float64 (N, 4)      unit quaternion
         velocity_m_s               float64 (N, 3)
@@ -72,6 +86,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         contact_normal             float64 (C, 3)      from the second body to the first
         contact_impulse_n_s        float64 (C,)        over the physics steps of this frame
         body_found                 bool (N,)           always True here; see WorldModelEnv
+        position_error_m           float64 (N, 3)      0 here; see WorldModelEnv
         distance_m                 float               what still separates the scene from success
         success                    bool                the task's goal holds in this frame
         failed                     bool                it can no longer be reached
@@ -92,6 +107,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         frame_rate_hz: int | None = None,
         look: str | Look = "studio",
         draw: bool = True,
+        observation: str = "rgb",
     ) -> None:
         if size_px < 16:
             raise InputError(f"size_px must be at least 16, got {size_px}")
@@ -106,16 +122,16 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.draw = draw
         self.scene = self._make_scene(0)
         self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
-        self.observation_space, self.action_space = frame_spaces(
-            size_px, self.scene.action_spec.size
-        )
+        self._observer = Observer(observation, self._scenario, size_px)
+        self.observation_space = self._observer.space
+        self.action_space = action_space(self.scene.action_spec.size)
         self._simulator = Simulator(seen=False)
         self._renderer: Renderer | None = None
         self._steps = -1
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.uint8], Info]:
+    ) -> tuple[Observation, Info]:
         """Start the scene of `options["scene"]`, or one drawn from the environment's generator."""
         options = check_options(options, ("scene",))
         scene = options.get("scene")
@@ -129,11 +145,9 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.scene = scene
         self._steps = 0
         info, _ = self._look()
-        return self._frame.copy(), info
+        return self._observer(self._frame, info, scene), info
 
-    def step(
-        self, action: NDArray[np.float32]
-    ) -> tuple[NDArray[np.uint8], float, bool, bool, Info]:
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
         """Hold the action for one frame."""
         if self._steps < 0:
             raise gymnasium.error.ResetNeeded("call reset before step")
@@ -141,7 +155,8 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._steps += 1
         info, outcome = self._look()
         terminated = (outcome.success or outcome.failed) and self.end_on_success
-        return self._frame.copy(), outcome.reward, terminated, False, info
+        observation = self._observer(self._frame, info, self.scene)
+        return observation, outcome.reward, terminated, False, info
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
@@ -158,7 +173,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         generator = dict(self.np_random.bit_generator.state)
         return SimulatorState(self.scene, self._simulator.snapshot(), self._steps, generator)
 
-    def set_state(self, state: SimulatorState) -> tuple[NDArray[np.uint8], Info]:
+    def set_state(self, state: SimulatorState) -> tuple[Observation, Info]:
         """Go back to a moment of this or another SimulatorEnv; returns what reset would.
 
         A TimeLimit wrapper keeps its own count of steps.
@@ -171,9 +186,19 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._steps = state.steps
         self.np_random.bit_generator.state = state.generator
         info, _ = self._look()
-        return self._frame.copy(), info
+        return self._observer(self._frame, info, state.scene), info
+
+    def compute_reward(
+        self,
+        achieved_goal: NDArray[np.floating],
+        desired_goal: NDArray[np.floating],
+        info: object = None,
+    ) -> NDArray[np.float64]:
+        """The reward of goals (..., 6) reached where others were wanted; see Observer.reward."""
+        return self._observer.reward(achieved_goal, desired_goal, self.scene)
 
     def close(self) -> None:
+        """Give the engine back; nothing can be done after this. May be called twice."""
         self._simulator.close()
 
     def _make_scene(self, seed: int) -> Scene:
@@ -191,9 +216,14 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         info = {
             "depth_m": self._depth_m.copy(),
             "segmentation": segmentation,
-            **state,
+            "body_count": np.array(len(self.scene.bodies), np.int32),
+            **{
+                name: by_body(values, UNTURNED if "xyzw" in name else 0.0)
+                for name, values in state.items()
+            },
             **self._simulator.contacts(),
-            "body_found": np.ones(len(self.scene.bodies), np.bool_),
+            "body_found": by_body(np.ones(len(self.scene.bodies), np.bool_), False),
+            "position_error_m": by_body(np.zeros((len(self.scene.bodies), 3))),
             "distance_m": outcome.distance_m,
             "success": outcome.success,
             "failed": outcome.failed,

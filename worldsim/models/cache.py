@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from worldsim.models.attention import Rotation, rotation
+from worldsim.models.attention import Rotation, attend, rotation
 
 
 class TimeCache:
@@ -37,35 +38,47 @@ class TimeCache:
         cos, sin = (part.repeat_interleave(tokens, 0)[:, None, None] for part in turn)
         return cos, sin
 
-    def write(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Store a frame's (dreams * tokens, heads, 1, size).
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Store a frame's keys and values, then let its queries look at all frames stored.
 
-        Returns the keys and values of all stored frames, this one included, and where they are to
-        be seen, (dreams * tokens, 1, 1, stored): None for everywhere.
+        All are (dreams * tokens, heads, 1, size). Dreams of one age are looked at together, without
+        a mask, so that each gives bit by bit what it gives alone, where its matrix products do.
         """
-        stored = min(max(self.positions) + 1, self.window)
-        kept = []
-        for stores, new in ((self.keys, key), (self.values, value)):
-            rows = new.unflatten(0, (len(self.positions), -1))
-            store = stores[layer]
-            if store is None:
-                store = new.new_zeros((*rows.shape[:3], self.window, rows.shape[4]))
-                stores[layer] = store
-            if self.aligned:
-                store[:, :, :, self.positions[0] % self.window] = rows[:, :, :, 0]
-            else:
-                at = torch.tensor(self.positions, device=new.device)
-                dreams = torch.arange(len(at), device=new.device)
-                store[dreams, :, :, at % self.window] = rows[:, :, :, 0]
-            kept.append(store.flatten(0, 1)[:, :, :stored])
-        return kept[0], kept[1], self._seen(stored, len(key), key.device)
+        keys = self._write(self.keys, layer, key)
+        values = self._write(self.values, layer, value)
+        if self.aligned:
+            stored = self._stored(self.positions[0])
+            return attend(
+                query, keys.flatten(0, 1)[:, :, :stored], values.flatten(0, 1)[:, :, :stored]
+            )
+        queries = query.unflatten(0, (len(self.positions), -1))
+        attended = torch.empty_like(queries)
+        alike = defaultdict(list)
+        for dream, position in enumerate(self.positions):
+            alike[self._stored(position)].append(dream)
+        for stored, dreams in alike.items():
+            seen = [x[dreams, :, :, :stored].flatten(0, 1) for x in (keys, values)]
+            looked = attend(queries[dreams].flatten(0, 1), *seen)
+            attended[dreams] = looked.unflatten(0, (len(dreams), -1))
+        return attended.flatten(0, 1)
 
-    def _seen(self, stored: int, columns: int, device: torch.device) -> Tensor | None:
-        if min(self.positions) + 1 >= stored:
-            return None
-        at = torch.tensor(self.positions, device=device)[:, None]
-        seen = torch.arange(stored, device=device) <= at
-        return seen.repeat_interleave(columns // len(seen), 0)[:, None, None]
+    def _write(self, stores: list[Tensor | None], layer: int, new: Tensor) -> Tensor:
+        """All frames stored, this one included: (dreams, tokens, heads, window, size)."""
+        rows = new.unflatten(0, (len(self.positions), -1))
+        store = stores[layer]
+        if store is None:
+            store = new.new_zeros((*rows.shape[:3], self.window, rows.shape[4]))
+            stores[layer] = store
+        if self.aligned:
+            store[:, :, :, self.positions[0] % self.window] = rows[:, :, :, 0]
+        else:
+            at = torch.tensor(self.positions, device=new.device)
+            dreams = torch.arange(len(at), device=new.device)
+            store[dreams, :, :, at % self.window] = rows[:, :, :, 0]
+        return store
+
+    def _stored(self, position: int) -> int:
+        return min(position + 1, self.window)
 
     def advance(self) -> None:
         """Go on to the next frame."""

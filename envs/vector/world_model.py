@@ -1,0 +1,285 @@
+"""Many dreams as one Gymnasium vector environment: one network pass draws a frame of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
+from numpy.typing import NDArray
+
+from worldsim.envs.dreaming import Dreams, Info
+from worldsim.envs.observe import Observation, Observer
+from worldsim.envs.spaces import (
+    RENDER_MODES,
+    action_space,
+    check_action,
+    check_options,
+    check_render_mode,
+)
+from worldsim.envs.start import OPTIONS, start_of
+from worldsim.envs.world_model_env import DreamState, check_state
+from worldsim.errors import InputError, unknown
+
+Seeds = int | Sequence[int | None] | None
+Flags = NDArray[np.bool_]
+Step = tuple[Observation, NDArray[np.float64], Flags, Flags, Info]
+
+
+class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
+    """`num_envs` times WorldModelEnv, which documents the other arguments and what it returns.
+
+    `gymnasium.make_vec("worldsim/Push-WM-v0", num_envs=8)` makes it. With equal seeds and actions a
+    row gives what a WorldModelEnv alone gives, frames to 1e-4 of their range: kernels differ with
+    the size of a batch.
+
+    Seeds
+        An integer gives row i the seed plus i; a sequence gives each its own.
+    End
+        A row ends on success or failure, or is truncated after `max_episode_steps`. What follows is
+        `autoreset_mode`, as in Gymnasium: "NextStep" begins it anew in the next step, whose
+        action it does not see; "SameStep" at once, with what was seen last in `info["final_obs"]`
+        and `info["final_info"]`; "Disabled" leaves that to `reset(options={"reset_mask": mask})`,
+        and refuses to step before.
+    Start
+        Reset options are those of WorldModelEnv and hold for all rows; `{"each": [...]}` has those
+        of every row.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        checkpoint: str | None = None,
+        passes: int = 1,
+        render_mode: str | None = None,
+        size_px: int | None = None,
+        end_on_success: bool = True,
+        scenario: str | None = None,
+        observation: str = "rgb",
+        device: str = "cpu",
+    ) -> None:
+        if num_envs < 1:
+            raise InputError(f"num_envs must be 1 or more, got {num_envs}")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise InputError(f"max_episode_steps must be 1 or more, got {max_episode_steps}")
+        self._autoreset = _mode(autoreset_mode)
+        self.num_envs = num_envs
+        self.render_mode = check_render_mode(render_mode)
+        self.end_on_success = end_on_success
+        self.max_episode_steps = max_episode_steps
+        self._dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device)
+        self.size_px, self.source = self._dreams.size_px, self._dreams.source
+        rate_hz = self._dreams.template.frame_rate_hz
+        self.metadata = {
+            **self.metadata,
+            "render_fps": rate_hz,
+            "autoreset_mode": self._autoreset,
+        }
+        self._observer = Observer(observation, self._dreams.scenario, self.size_px)
+        self.single_observation_space = self._observer.space
+        self.single_action_space = action_space(self._dreams.domain.action_size)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._generators: list[np.random.Generator | None] = [None] * num_envs
+        self._ended = np.zeros(num_envs, np.bool_)
+
+    def reset(
+        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin all dreams anew, or those of `options["reset_mask"]`, a bool array (num_envs,)."""
+        self._check_open()
+        options = check_options(options, ("reset_mask", "each", *OPTIONS))
+        mask = self._mask(options.pop("reset_mask", None))
+        each = self._each(options)
+        seeds = self._seeds(seed)
+        rows = np.flatnonzero(mask).tolist()
+        for row in rows:
+            if seeds[row] is not None:
+                self._generators[row], _ = seeding.np_random(seeds[row])
+        self._begin(rows, each)
+        self._ended[mask] = False
+        infos: Info = {}
+        observations = []
+        for row in range(self.num_envs):
+            observation, _, _, info = self._seen(row)
+            observations.append(observation)
+            if mask[row]:
+                infos = self._add_info(infos, info, row)
+        return self._batched(observations), infos
+
+    def step(self, actions: NDArray[np.float32]) -> Step:
+        """Dream one frame on with actions (num_envs, A), one row each."""
+        self._check_begun("step")
+        live = [row for row in range(self.num_envs) if not self._ended[row]]
+        if self._autoreset == AutoresetMode.DISABLED and len(live) < self.num_envs:
+            raise gymnasium.error.ResetNeeded(
+                f"dreams {np.flatnonzero(self._ended).tolist()} have ended; reset them with "
+                'options={"reset_mask": mask}'
+            )
+        given = np.asarray(actions)
+        if given.shape[:1] != (self.num_envs,):
+            raise InputError(f"step takes {self.num_envs} actions, got an array of {given.shape}")
+        taken = {row: check_action(self._dreams[row].scene.action_spec, given[row]) for row in live}
+        if live:
+            self._dreams.step(taken)
+        self._begin(np.flatnonzero(self._ended).tolist(), {})
+        return self._stepped(live)
+
+    def render(self) -> tuple[NDArray[Any], ...] | None:
+        """The current frames, or their depths in metres, as `render_mode` says; None without."""
+        self._check_begun("render")
+        if self.render_mode is None:
+            return None
+        dreams = [self._dreams[row] for row in range(self.num_envs)]
+        if self.render_mode == "depth_array":
+            return tuple(dream.depth_m.copy() for dream in dreams)
+        return tuple(dream.frame.copy() for dream in dreams)
+
+    def get_state(self) -> tuple[DreamState, ...]:
+        """This moment of every row, exactly; each may go on in any environment of this model."""
+        self._check_begun("get_state")
+        return tuple(
+            DreamState(
+                self.source,
+                *self._dreams.take(row),
+                dict(self._generator(row).bit_generator.state),
+            )
+            for row in range(self.num_envs)
+        )
+
+    def set_state(self, states: Sequence[DreamState]) -> tuple[Observation, Info]:
+        """Go back to moments of WorldModelEnv's or of rows, one a row; returns what reset would."""
+        self._check_open()
+        if len(states) != self.num_envs:
+            raise InputError(f"set_state needs {self.num_envs} states, got {len(states)}")
+        for state in states:
+            check_state(state, self.source)
+        infos: Info = {}
+        observations = []
+        for row, state in enumerate(states):
+            self._dreams.put(row, state.dream, state.memory)
+            self._generator(row).bit_generator.state = state.generator
+            observation, _, ended, info = self._seen(row)
+            self._ended[row] = state.dream.steps > 0 and (ended or self._timed_out(row))
+            observations.append(observation)
+            infos = self._add_info(infos, info, row)
+        return self._batched(observations), infos
+
+    def _stepped(self, live: list[int]) -> Step:
+        """What the rows show now: those not live have just begun anew."""
+        rewards = np.zeros(self.num_envs)
+        terminated, truncated = (np.zeros(self.num_envs, np.bool_) for _ in range(2))
+        seen = [self._seen(row) for row in range(self.num_envs)]
+        for row in live:
+            _, rewards[row], terminated[row], _ = seen[row]
+            truncated[row] = self._timed_out(row)
+        infos: Info = {}
+        self._ended = terminated | truncated
+        if self._autoreset == AutoresetMode.SAME_STEP and self._ended.any():
+            rows = np.flatnonzero(self._ended).tolist()
+            for row in rows:
+                final = {"final_obs": seen[row][0], "final_info": seen[row][-1]}
+                infos = self._add_info(infos, final, row)
+            self._begin(rows, {})
+            for row in rows:
+                seen[row] = self._seen(row)
+            self._ended[:] = False
+        for row, (_, _, _, info) in enumerate(seen):
+            infos = self._add_info(infos, info, row)
+        observations = self._batched([observation for observation, *_ in seen])
+        return observations, rewards, terminated, truncated, infos
+
+    def _begin(self, rows: list[int], each: dict[int, Any]) -> None:
+        """Begin rows anew, from the starts in `each` or from drawn ones."""
+        starts, seeds = {}, {}
+        for row in rows:
+            generator = self._generator(row)
+            starts[row] = each.get(row) or self._dreams.starts.draw(generator)
+            seeds[row] = int(generator.integers(2**63))
+        self._dreams.begin(starts, seeds)
+
+    def _seen(self, row: int) -> tuple[Observation, float, bool, Info]:
+        dream, outcome = self._dreams[row], self._dreams.outcome(row)
+        info = dream.info(outcome)
+        observation = self._observer(dream.frame, info, dream.scene)
+        ended = (outcome.success or outcome.failed) and self.end_on_success
+        return observation, outcome.reward, ended, info
+
+    def _timed_out(self, row: int) -> bool:
+        limit = self.max_episode_steps
+        return limit is not None and self._dreams[row].steps >= limit
+
+    def _batched(self, observations: list[Observation]) -> Observation:
+        empty: Any = create_empty_array(self.single_observation_space, self.num_envs)
+        return concatenate(self.single_observation_space, observations, empty)
+
+    def _generator(self, row: int) -> np.random.Generator:
+        generator = self._generators[row]
+        if generator is None:
+            generator, _ = seeding.np_random()
+            self._generators[row] = generator
+        return generator
+
+    def _seeds(self, seed: Seeds) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        rows = range(self.num_envs)
+        seeds: list[int | None]
+        seeds = [seed + row for row in rows] if isinstance(seed, int) else [*seed]
+        if len(seeds) != self.num_envs:
+            raise InputError(f"reset needs {self.num_envs} seeds, got {len(seeds)}")
+        return seeds
+
+    def _mask(self, mask: object) -> Flags:
+        if mask is None:
+            return np.ones(self.num_envs, np.bool_)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise InputError('options["reset_mask"] must be an array of bool')
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise InputError(f"reset_mask must be ({self.num_envs},), at least one of them True")
+        if any(
+            dream is None for dream, begun in zip(self._dreams.rows, mask, strict=True) if not begun
+        ):
+            raise gymnasium.error.ResetNeeded("the first reset is one of all dreams: no reset_mask")
+        return mask
+
+    def _each(self, options: dict[str, Any]) -> dict[int, Any]:
+        """The starts that options ask for, by row."""
+        each = options.pop("each", None)
+        if each is None:
+            if not options:
+                return {}
+            start = start_of(options, self._dreams.starts)
+            return dict.fromkeys(range(self.num_envs), start)
+        if options:
+            raise InputError('give either "each" or options for all rows, not both')
+        if not isinstance(each, Sequence) or len(each) != self.num_envs:
+            raise InputError(f'"each" must be {self.num_envs} options, one a dream')
+        checked = [check_options(one, OPTIONS) for one in each]
+        return {row: start_of(one, self._dreams.starts) for row, one in enumerate(checked) if one}
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise gymnasium.error.ClosedEnvironmentError("this environment is closed; make another")
+
+    def _check_begun(self, call: str) -> None:
+        self._check_open()
+        if self._dreams.rows[0] is None:
+            raise gymnasium.error.ResetNeeded(f"call reset before {call}")
+
+
+def _mode(mode: AutoresetMode | str) -> AutoresetMode:
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        raise unknown(
+            "autoreset_mode", str(mode), [known.value for known in AutoresetMode]
+        ) from None
