@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
 from worldsim.errors import InputError
@@ -25,22 +27,13 @@ from .spaces import (
     check_options,
     check_render_mode,
 )
+from .states import SimulatorState
 
 if TYPE_CHECKING:
     from worldsim.render import Renderer
 
 Info = dict[str, Any]
 Images = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class SimulatorState:
-    """A moment of a SimulatorEnv, to come back to: see `SimulatorEnv.get_state`."""
-
-    scene: Scene
-    snapshot: bytes
-    steps: int
-    generator: dict[str, Any]
 
 
 class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
@@ -109,6 +102,15 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         draw: bool = True,
         observation: str = "rgb",
     ) -> None:
+        self._arguments: dict[str, Any] = {
+            "scenario": scenario,
+            "split": split,
+            "size_px": size_px,
+            "frame_rate_hz": frame_rate_hz,
+            "look": look,
+            "draw": draw,
+            "observation": observation,
+        }
         if size_px < 16:
             raise InputError(f"size_px must be at least 16, got {size_px}")
         self.render_mode = check_render_mode(render_mode)
@@ -188,6 +190,17 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         info, _ = self._look()
         return self._observer(self._frame, info, state.scene), info
 
+    def branch(self, n: int) -> SyncVectorEnv:
+        """`n` simulators that go on from this moment, side by side.
+
+        None is truncated, and `info["success"]` ends none. This environment stays where it is.
+        """
+        if n < 1:
+            raise InputError(f"a moment branches into 1 or more, got {n}")
+        state = self.get_state()
+        arguments = {**self._arguments, "render_mode": None, "end_on_success": False}
+        return SyncVectorEnv([partial(_at, arguments, state)] * n, autoreset_mode="Disabled")
+
     def compute_reward(
         self,
         achieved_goal: NDArray[np.floating],
@@ -258,3 +271,9 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
                 f"the scene is seen at {size[1]} x {size[0]} px, the environment {self.size_px}; "
                 f"make it with size_px={size[1]} or resize the camera"
             )
+
+
+def _at(arguments: dict[str, Any], state: SimulatorState) -> SimulatorEnv:
+    env = SimulatorEnv(**arguments)
+    env.set_state(state)
+    return env

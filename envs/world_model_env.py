@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.errors import InputError
-from worldsim.models.stepper import Snapshot
 from worldsim.sim.scene import Scene
 
-from .dreaming import Dream, Dreams, Info
+from .dream.dreams import Dream, Dreams, Info
+from .dream.state import DreamState, check_state
 from .observe import Observation, Observer
 from .spaces import RENDER_MODES, action_space, check_action, check_options, check_render_mode
 from .start import OPTIONS, Start, start_of
-
-
-@dataclass(frozen=True)
-class DreamState:
-    """A moment of a WorldModelEnv, to come back to: see `WorldModelEnv.get_state`."""
-
-    source: str
-    dream: Dream
-    memory: Snapshot
-    generator: dict[str, Any]
-
-    @property
-    def scene(self) -> Scene:
-        return self.dream.scene
-
-    @property
-    def frame(self) -> NDArray[np.uint8]:
-        return self.dream.frame
-
-
-def check_state(state: object, source: str) -> None:
-    """Raises InputError unless it is a DreamState that can go on in an environment of `source`."""
-    if not isinstance(state, DreamState):
-        raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
-    if state.source != source:
-        raise InputError(f"a state of {state.source} cannot go on in {source}")
+from .vector.world_model import WorldModelVectorEnv
 
 
 class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
@@ -153,6 +126,14 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.np_random.bit_generator.state = state.generator
         observation, _, _, info = self._seen()
         return observation, info
+
+    def branch(self, n: int) -> WorldModelVectorEnv:
+        """`n` dreams that go on from this moment in one batch, each with noise of its own.
+
+        They end and begin anew only where asked: none is truncated, `info["success"]` ends none.
+        This environment stays where it is.
+        """
+        return WorldModelVectorEnv.branched(self._dreams, self.get_state(), n, self._observer)
 
     def compute_reward(
         self,

@@ -12,7 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 
-from worldsim.envs.dreaming import Dreams, Info
+from worldsim.envs.dream.dreams import Dreams, Info
+from worldsim.envs.dream.state import DreamState, check_state
 from worldsim.envs.observe import Observation, Observer
 from worldsim.envs.spaces import (
     RENDER_MODES,
@@ -21,11 +22,10 @@ from worldsim.envs.spaces import (
     check_options,
     check_render_mode,
 )
-from worldsim.envs.start import OPTIONS, start_of
-from worldsim.envs.world_model_env import DreamState, check_state
-from worldsim.errors import InputError, unknown
+from worldsim.envs.start import OPTIONS, Start
+from worldsim.envs.vector.asked import Seeds, autoreset, chosen_rows, row_seeds, row_starts
+from worldsim.errors import InputError
 
-Seeds = int | Sequence[int | None] | None
 Flags = NDArray[np.bool_]
 Step = tuple[Observation, NDArray[np.float64], Flags, Flags, Info]
 
@@ -70,26 +70,41 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             raise InputError(f"num_envs must be 1 or more, got {num_envs}")
         if max_episode_steps is not None and max_episode_steps < 1:
             raise InputError(f"max_episode_steps must be 1 or more, got {max_episode_steps}")
-        self._autoreset = _mode(autoreset_mode)
-        self.num_envs = num_envs
+        mode = autoreset(autoreset_mode)
         self.render_mode = check_render_mode(render_mode)
         self.end_on_success = end_on_success
         self.max_episode_steps = max_episode_steps
-        self._dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device)
-        self.size_px, self.source = self._dreams.size_px, self._dreams.source
-        rate_hz = self._dreams.template.frame_rate_hz
-        self.metadata = {
-            **self.metadata,
-            "render_fps": rate_hz,
-            "autoreset_mode": self._autoreset,
-        }
-        self._observer = Observer(observation, self._dreams.scenario, self.size_px)
-        self.single_observation_space = self._observer.space
-        self.single_action_space = action_space(self._dreams.domain.action_size)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._generators: list[np.random.Generator | None] = [None] * num_envs
-        self._ended = np.zeros(num_envs, np.bool_)
+        dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device)
+        self._hold(dreams, Observer(observation, dreams.scenario, dreams.size_px), mode)
+
+    @classmethod
+    def branched(
+        cls, dreams: Dreams, state: DreamState, count: int, observer: Observer
+    ) -> WorldModelVectorEnv:
+        """`count` dreams that go on from a state; see WorldModelEnv.branch."""
+        if count < 1:
+            raise InputError(f"a moment branches into 1 or more, got {count}")
+        env = cls.__new__(cls)
+        env.render_mode, env.end_on_success, env.max_episode_steps = None, False, None
+        env._hold(dreams.beside(count), observer, AutoresetMode.DISABLED)
+        env.set_state([state] * count)
+        for row, seed in enumerate(np.random.SeedSequence(_entropy(state)).spawn(count)):
+            env._generators[row] = generator = np.random.default_rng(seed)
+            env._dreams[row].noise.manual_seed(int(generator.integers(2**63)))
+        return env
+
+    def _hold(self, dreams: Dreams, observer: Observer, mode: AutoresetMode) -> None:
+        count = self.num_envs = len(dreams.rows)
+        self._dreams, self._observer, self._autoreset = dreams, observer, mode
+        self.size_px, self.source = dreams.size_px, dreams.source
+        rate_hz = dreams.template.frame_rate_hz
+        self.metadata = {**self.metadata, "render_fps": rate_hz, "autoreset_mode": mode}
+        self.single_observation_space = observer.space
+        self.single_action_space = action_space(dreams.domain.action_size)
+        self.observation_space = batch_space(self.single_observation_space, count)
+        self.action_space = batch_space(self.single_action_space, count)
+        self._generators: list[np.random.Generator | None] = [None] * count
+        self._ended = np.zeros(count, np.bool_)
 
     def reset(
         self, *, seed: Seeds = None, options: dict[str, Any] | None = None
@@ -97,9 +112,11 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         """Begin all dreams anew, or those of `options["reset_mask"]`, a bool array (num_envs,)."""
         self._check_open()
         options = check_options(options, ("reset_mask", "each", *OPTIONS))
-        mask = self._mask(options.pop("reset_mask", None))
-        each = self._each(options)
-        seeds = self._seeds(seed)
+        mask = chosen_rows(options.pop("reset_mask", None), self.num_envs)
+        if any(dream is None for dream in np.array(self._dreams.rows, object)[~mask]):
+            raise gymnasium.error.ResetNeeded("the first reset is one of all dreams: no reset_mask")
+        each = row_starts(options, self._dreams.starts, self.num_envs)
+        seeds = row_seeds(seed, self.num_envs)
         rows = np.flatnonzero(mask).tolist()
         for row in rows:
             if seeds[row] is not None:
@@ -197,7 +214,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         observations = self._batched([observation for observation, *_ in seen])
         return observations, rewards, terminated, truncated, infos
 
-    def _begin(self, rows: list[int], each: dict[int, Any]) -> None:
+    def _begin(self, rows: list[int], each: dict[int, Start]) -> None:
         """Begin rows anew, from the starts in `each` or from drawn ones."""
         starts, seeds = {}, {}
         for row in rows:
@@ -228,44 +245,6 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             self._generators[row] = generator
         return generator
 
-    def _seeds(self, seed: Seeds) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        rows = range(self.num_envs)
-        seeds: list[int | None]
-        seeds = [seed + row for row in rows] if isinstance(seed, int) else [*seed]
-        if len(seeds) != self.num_envs:
-            raise InputError(f"reset needs {self.num_envs} seeds, got {len(seeds)}")
-        return seeds
-
-    def _mask(self, mask: object) -> Flags:
-        if mask is None:
-            return np.ones(self.num_envs, np.bool_)
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise InputError('options["reset_mask"] must be an array of bool')
-        if mask.shape != (self.num_envs,) or not mask.any():
-            raise InputError(f"reset_mask must be ({self.num_envs},), at least one of them True")
-        if any(
-            dream is None for dream, begun in zip(self._dreams.rows, mask, strict=True) if not begun
-        ):
-            raise gymnasium.error.ResetNeeded("the first reset is one of all dreams: no reset_mask")
-        return mask
-
-    def _each(self, options: dict[str, Any]) -> dict[int, Any]:
-        """The starts that options ask for, by row."""
-        each = options.pop("each", None)
-        if each is None:
-            if not options:
-                return {}
-            start = start_of(options, self._dreams.starts)
-            return dict.fromkeys(range(self.num_envs), start)
-        if options:
-            raise InputError('give either "each" or options for all rows, not both')
-        if not isinstance(each, Sequence) or len(each) != self.num_envs:
-            raise InputError(f'"each" must be {self.num_envs} options, one a dream')
-        checked = [check_options(one, OPTIONS) for one in each]
-        return {row: start_of(one, self._dreams.starts) for row, one in enumerate(checked) if one}
-
     def _check_open(self) -> None:
         if self.closed:
             raise gymnasium.error.ClosedEnvironmentError("this environment is closed; make another")
@@ -276,10 +255,8 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             raise gymnasium.error.ResetNeeded(f"call reset before {call}")
 
 
-def _mode(mode: AutoresetMode | str) -> AutoresetMode:
-    try:
-        return AutoresetMode(mode)
-    except ValueError:
-        raise unknown(
-            "autoreset_mode", str(mode), [known.value for known in AutoresetMode]
-        ) from None
+def _entropy(state: DreamState) -> int:
+    """A number that hangs on the state's generator, without drawing from it."""
+    generator = np.random.default_rng()
+    generator.bit_generator.state = state.generator
+    return int(generator.integers(2**63))

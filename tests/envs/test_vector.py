@@ -68,7 +68,7 @@ def test_a_batch_gives_what_single_ones_give(checkpoint: Checkpoint, passes: int
     batch.reset(options={"reset_mask": np.array([False, True, False])})
     singles[1].reset()
     ended = [False] * DREAMS
-    for step in range(2, 2 + 3 * LIMIT):
+    for step in range(2, 4 + 2 * LIMIT):
         acted = actions(step)
         frames, rewards, terminated, truncated, infos = batch.step(acted)
         for row, single in enumerate(singles):

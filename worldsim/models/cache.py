@@ -93,14 +93,14 @@ class TimeCache:
         part.values = [None if store is None else store[list(chosen)] for store in self.values]
         return part
 
-    def put(self, dreams: Sequence[int], part: TimeCache) -> None:
+    def put(self, dreams: Sequence[int], part: TimeCache, device: torch.device) -> None:
         """Let the dreams of `part` take the places of some of these, whatever their ages."""
         for dream, position in zip(dreams, part.positions, strict=True):
             self.positions[dream] = position
         for stores, news in ((self.keys, part.keys), (self.values, part.values)):
             for layer, (store, new) in enumerate(zip(stores, news, strict=True)):
                 if store is None and new is not None:
-                    store = new.new_zeros((len(self.positions), *new.shape[1:]))
+                    store = torch.zeros(len(self.positions), *new.shape[1:], device=device)
                     stores[layer] = store
                 if store is not None:
-                    store[list(dreams)] = 0.0 if new is None else new
+                    store[list(dreams)] = 0.0 if new is None else new.to(store.device)

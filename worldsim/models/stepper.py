@@ -9,6 +9,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from worldsim.frames import CHANNELS
 from worldsim.models.cache import TimeCache
 from worldsim.models.dit import WorldModel
 
@@ -21,6 +22,21 @@ class Snapshot:
 
     last: Tensor  # (b, 4, H, W)
     cache: TimeCache
+
+    def fits(self, model: WorldModel) -> bool:
+        """Whether it may be one of that model: shapes are looked at, not what they hold."""
+        config, cache = model.config, self.cache
+        store = (model.config.heads, cache.window, model.head_size)
+        frame = (CHANNELS, config.height_px, config.width_px)
+        alike = model.new_cache(0)
+        return (
+            self.last.shape == (len(cache.positions), *frame)
+            and (cache.window, len(cache.keys)) == (alike.window, len(alike.keys))
+            and all(
+                kept is None or (len(kept), *kept.shape[2:]) == (len(self.last), *store)
+                for kept in (*cache.keys, *cache.values)
+            )
+        )
 
 
 class Stepper:
@@ -104,8 +120,9 @@ class Stepper:
     def put(self, dreams: Sequence[int], snapshot: Snapshot, of: int) -> None:
         """Let the snapshot's dreams take the places of some `of` dreams; the others go on."""
         if self.last is None or len(self.last) != of:
-            self.last = snapshot.last.new_zeros((of, *snapshot.last.shape[1:]))
+            empty = torch.zeros(of, *snapshot.last.shape[1:])
+            self.last = empty.to(self.model.device)
             self.cache = self.model.new_cache(of)
         self.last = self.last.clone()  # a snapshot may hold this one
-        self.last[list(dreams)] = snapshot.last
-        self.cache.put(dreams, snapshot.cache)
+        self.last[list(dreams)] = snapshot.last.to(self.last.device)
+        self.cache.put(dreams, snapshot.cache, self.model.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from worldsim import checkpoints
+from worldsim.envs.belief import Belief
+from worldsim.envs.spaces import UNTURNED, by_body
+from worldsim.envs.start import Start, load_starts
 from worldsim.errors import InputError
 from worldsim.eval.reading.perception import read
 from worldsim.frames import from_model, to_model
@@ -20,10 +24,6 @@ from worldsim.models.stepper import Snapshot, Stepper
 from worldsim.sim.contacts import CAPACITY
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene
-
-from .belief import Belief
-from .spaces import UNTURNED, by_body
-from .start import Start, load_starts
 
 Info = dict[str, Any]
 
@@ -177,9 +177,19 @@ class Dreams:
         return self[row].copy(), self.stepper.snapshot([row])
 
     def put(self, row: int, dream: Dream, memory: Snapshot) -> None:
-        """Go on from a moment, in whatever row."""
+        """Go on from a moment, in whatever row. InputError where it is another model's."""
+        if not memory.fits(self.stepper.model):
+            raise InputError(f"this state is not one of {self.source} as it is now")
         self.stepper.put([row], memory, len(self.rows))
         self.rows[row] = dream.copy()
+
+    def beside(self, count: int) -> Dreams:
+        """Other dreams of the same model, `count` of them, which have still to begin."""
+        others = copy(self)
+        model, passes = self.stepper.model, self.stepper.passes
+        others.stepper = Stepper(model, passes, self.domain.index)
+        others.rows = [None] * count
+        return others
 
     def _opening(self, starts: Sequence[Start]) -> Snapshot:
         """What the network remembers after start frames, as many of each."""
