@@ -18,6 +18,8 @@ Observation = Any
 Kind = Literal["rgb", "rgbd", "state", "dict", "goal"]
 _NUMBERS = 9  # a body's position, velocity and the position's standard error
 _GOAL = 6  # position and velocity
+FARTHEST = 1000.0
+"""Numbers in observations lie in [-FARTHEST, FARTHEST]: spaces without bounds are warned of."""
 
 
 class Observer:
@@ -33,7 +35,8 @@ class Observer:
              the engine's, without error; in the model they are read off the frames.
     dict     `rgb` and `state` as above, `depth` uint8 (H, W, 1) as in rgbd
     goal     `observation` as state; `achieved_goal` and `desired_goal` float64 (6,): position and
-             velocity of the task's subject, and of where it belongs. See `reward`.
+             velocity of the task's subject, and of where it belongs. The environment then has
+             `compute_reward(achieved_goal, desired_goal, info)`, see `reward`.
     =======  ===============================================================================
 
     Raises InputError on an unknown kind, and on `goal` where the task is not to bring a body to
@@ -53,14 +56,14 @@ class Observer:
         self.scenario = scenario
         size = (size_px, size_px)
         self.space: spaces.Space[Any]
-        state: spaces.Space[Any] = spaces.Box(-np.inf, np.inf, (BODIES * _NUMBERS,), np.float32)
+        state: spaces.Space[Any] = _numbers(BODIES * _NUMBERS, np.float32)
         if kind == "state":
             self.space = state
         elif kind == "dict":
             parts = {"rgb": _image(*size, 3), "depth": _image(*size, 1), "state": state}
             self.space = spaces.Dict(parts)
         elif kind == "goal":
-            goal: spaces.Space[Any] = spaces.Box(-np.inf, np.inf, (_GOAL,), np.float64)
+            goal: spaces.Space[Any] = _numbers(_GOAL, np.float64)
             parts = {"observation": state, "achieved_goal": goal, "desired_goal": goal}
             self.space = spaces.Dict(parts)
         else:
@@ -113,6 +116,10 @@ def _image(*shape: int) -> spaces.Space[Any]:
     return spaces.Box(0, 255, shape, np.uint8)
 
 
+def _numbers(count: int, kind: type[np.floating]) -> spaces.Space[Any]:
+    return spaces.Box(-FARTHEST, FARTHEST, (count,), kind)
+
+
 def _depth(info: dict[str, Any], scene: Scene) -> NDArray[np.uint8]:
     near_m, far_m = scene.camera.near_m, scene.camera.far_m
     share = (info["depth_m"] - near_m) / (far_m - near_m)
@@ -124,8 +131,10 @@ def _state(info: dict[str, Any]) -> NDArray[np.float32]:
     names = ("position_m", "velocity_m_s", "position_error_m")
     if len(info[names[0]]) > BODIES:
         raise InputError(f"a scene of more than {BODIES} bodies has no state observation")
-    return np.concatenate([info[name] for name in names], -1, dtype=np.float32).ravel()
+    numbers = np.concatenate([info[name] for name in names], -1, dtype=np.float32).ravel()
+    return numbers.clip(-FARTHEST, FARTHEST)
 
 
 def _goal(info: dict[str, Any], body: int) -> NDArray[np.float64]:
-    return np.concatenate([info["position_m"][body], info["velocity_m_s"][body]])
+    numbers = np.concatenate([info["position_m"][body], info["velocity_m_s"][body]])
+    return numbers.clip(-FARTHEST, FARTHEST)

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
+from worldsim import checkpoints
 from worldsim.errors import InputError
 from worldsim.sim.look import Look, find_look
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
@@ -40,8 +41,9 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """A scenario in PyBullet: the truth that a world model is compared with.
 
     Observation
-        The camera's frame, uint8 (H, W, 3), H = W = `size_px`, or what else `observation` says:
-        "rgbd", "state", "dict" or "goal", see `worldsim.envs.observe.Observer`.
+        The camera's frame, uint8 (H, W, 3), H = W = `size_px`, by default that of the model
+        that ships for the scenario, or what else `observation` says: "rgbd", "state", "dict" or
+        "goal", see `worldsim.envs.observe.Observer`.
     Action
         float32 (A,) in [-1, 1]; `scene.action_spec` names the channels and what a full deflection
         is worth, its scenario's file in `worldsim.sim.scenarios` what it does. In Push: the
@@ -95,13 +97,17 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         scenario: str = "push",
         split: Split = "id",
         render_mode: str | None = None,
-        size_px: int = 64,
+        size_px: int | None = None,
         end_on_success: bool = True,
         frame_rate_hz: int | None = None,
         look: str | Look = "studio",
         draw: bool = True,
         observation: str = "rgb",
     ) -> None:
+        self._scenario = find_scenario(scenario)
+        size_px = checkpoints.size_px(self._scenario.name) if size_px is None else size_px
+        if size_px < 16:
+            raise InputError(f"size_px must be at least 16, got {size_px}")
         self._arguments: dict[str, Any] = {
             "scenario": scenario,
             "split": split,
@@ -111,10 +117,7 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "draw": draw,
             "observation": observation,
         }
-        if size_px < 16:
-            raise InputError(f"size_px must be at least 16, got {size_px}")
         self.render_mode = check_render_mode(render_mode)
-        self._scenario = find_scenario(scenario)
         self.scenario = self._scenario.name
         self.split: Split = split
         self.size_px = size_px
@@ -126,6 +129,8 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
         self._observer = Observer(observation, self._scenario, size_px)
         self.observation_space = self._observer.space
+        if observation == "goal":  # else Stable-Baselines3 would expect a goal
+            self.compute_reward = self._reward_of_goals
         self.action_space = action_space(self.scene.action_spec.size)
         self._simulator = Simulator(seen=False)
         self._renderer: Renderer | None = None
@@ -201,15 +206,6 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         arguments = {**self._arguments, "render_mode": None, "end_on_success": False}
         return SyncVectorEnv([partial(_at, arguments, state)] * n, autoreset_mode="Disabled")
 
-    def compute_reward(
-        self,
-        achieved_goal: NDArray[np.floating],
-        desired_goal: NDArray[np.floating],
-        info: object = None,
-    ) -> NDArray[np.float64]:
-        """The reward of goals (..., 6) reached where others were wanted; see Observer.reward."""
-        return self._observer.reward(achieved_goal, desired_goal, self.scene)
-
     def close(self) -> None:
         """Give the engine back; nothing can be done after this. May be called twice."""
         self._simulator.close()
@@ -259,6 +255,14 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
             self._renderer = Renderer(self.scene)
         return self._renderer.draw(state["position_m"], state["orientation_xyzw"])
+
+    def _reward_of_goals(
+        self,
+        achieved_goal: NDArray[np.floating],
+        desired_goal: NDArray[np.floating],
+        info: object = None,
+    ) -> NDArray[np.float64]:
+        return self._observer.reward(achieved_goal, desired_goal, self.scene)
 
     def _check_scene(self, scene: object) -> None:
         if not isinstance(scene, Scene):

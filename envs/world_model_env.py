@@ -71,6 +71,8 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
         self._observer = Observer(observation, self._dreams.scenario, self.size_px)
         self.observation_space = self._observer.space
+        if observation == "goal":  # else Stable-Baselines3 would expect a goal
+            self.compute_reward = self._reward_of_goals
         self.action_space = action_space(self._dreams.domain.action_size)
         self._closed = False
 
@@ -135,18 +137,17 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         return WorldModelVectorEnv.branched(self._dreams, self.get_state(), n, self._observer)
 
-    def compute_reward(
+    def close(self) -> None:
+        """Nothing can be done with it after this. May be called twice."""
+        self._closed = True
+
+    def _reward_of_goals(
         self,
         achieved_goal: NDArray[np.floating],
         desired_goal: NDArray[np.floating],
         info: object = None,
     ) -> NDArray[np.float64]:
-        """The reward of goals (..., 6) reached where others were wanted; see Observer.reward."""
         return self._observer.reward(achieved_goal, desired_goal, self.scene)
-
-    def close(self) -> None:
-        """Nothing can be done with it after this. May be called twice."""
-        self._closed = True
 
     def _begin(self, start: Start) -> None:
         self._dreams.begin({0: start}, {0: int(self.np_random.integers(2**63))})
