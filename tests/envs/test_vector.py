@@ -87,7 +87,6 @@ def test_a_batch_gives_what_single_ones_give(checkpoint: Checkpoint, passes: int
 
 @pytest.mark.parametrize("env_id", ["worldsim/Push-WM-v0", "worldsim/Drop-WM-v0"])
 def test_so_do_the_models_that_ship(env_id: str) -> None:
-    """Drop's scenes differ in how many bodies they have."""
     batch = gymnasium.make_vec(env_id, 2)
     singles = [gymnasium.make(env_id) for _ in range(2)]
     starts = [
