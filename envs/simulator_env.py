@@ -27,6 +27,7 @@ from .spaces import (
     check_action,
     check_options,
     check_render_mode,
+    check_usable,
 )
 from .states import SimulatorState
 
@@ -135,11 +136,13 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._simulator = Simulator(seen=False)
         self._renderer: Renderer | None = None
         self._steps = -1
+        self._closed = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, Info]:
         """Start the scene of `options["scene"]`, or one drawn from the environment's generator."""
+        check_usable(self._closed)
         options = check_options(options, ("scene",))
         scene = options.get("scene")
         if scene is not None:
@@ -156,8 +159,7 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
         """Hold the action for one frame."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before step")
+        check_usable(self._closed, self._steps >= 0, "step")
         self._simulator.step(check_action(self.scene.action_spec, action))
         self._steps += 1
         info, outcome = self._look()
@@ -167,16 +169,14 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before render")
+        check_usable(self._closed, self._steps >= 0, "render")
         if self.render_mode == "depth_array":
             return self._depth_m.copy()
         return self._frame.copy() if self.render_mode == "rgb_array" else None
 
     def get_state(self) -> SimulatorState:
         """This moment, exactly: physics, scene, step count and random generator."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before get_state")
+        check_usable(self._closed, self._steps >= 0, "get_state")
         generator = dict(self.np_random.bit_generator.state)
         return SimulatorState(self.scene, self._simulator.snapshot(), self._steps, generator)
 
@@ -185,6 +185,7 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
         A TimeLimit wrapper keeps its own count of steps.
         """
+        check_usable(self._closed)
         if not isinstance(state, SimulatorState):
             raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
         self._check_scene(state.scene)
@@ -208,6 +209,7 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def close(self) -> None:
         """Give the engine back; nothing can be done after this. May be called twice."""
+        self._closed = True
         self._simulator.close()
 
     def _make_scene(self, seed: int) -> Scene:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
+from gymnasium import error, spaces
 from numpy.typing import ArrayLike, NDArray
 
 from worldsim.actions import ActionSpec
@@ -32,12 +32,20 @@ def check_render_mode(render_mode: str | None) -> str | None:
     return render_mode
 
 
+def check_usable(closed: bool, begun: bool = True, call: str = "") -> None:
+    """Raises ClosedEnvironmentError or ResetNeeded where a call comes too late or too early."""
+    if closed:
+        raise error.ClosedEnvironmentError("this environment is closed; make another")
+    if not begun:
+        raise error.ResetNeeded(f"call reset before {call}")
+
+
 def check_action(spec: ActionSpec, action: ArrayLike) -> NDArray[np.float32]:
     """One action as float32 (A,) in [-1, 1]; raises InputError on any other."""
     try:
         values = spec.check(action)
-    except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
+    except (ValueError, TypeError) as wrong:
+        raise InputError(str(wrong)) from wrong
     if values.shape != (spec.size,):
         raise InputError(f"step takes one action of shape ({spec.size},), got {values.shape}")
     return np.clip(values, -1.0, 1.0)

@@ -19,7 +19,8 @@ from worldsim.sim.scene import Scene
 
 FROM_EPISODE = ("episode", "start_frames")
 FROM_FRAMES = ("frames", "depth_m", "actions", "scene")
-OPTIONS = (*FROM_EPISODE, *FROM_FRAMES)
+FROM_SIMULATOR = ("simulator_seed", "split")
+OPTIONS = (*FROM_EPISODE, *FROM_FRAMES, *FROM_SIMULATOR)
 MOST_FRAMES = 8
 DEFAULT_FRAMES = 4
 
@@ -80,17 +81,53 @@ def _scenario_of(path: Path) -> str:
 
 def start_of(options: dict[str, Any], starts: Starts) -> Start:
     """The start that reset options ask for; raises InputError where they do not fit."""
-    from_episode = [key for key in FROM_EPISODE if key in options]
-    from_frames = [key for key in FROM_FRAMES if key in options]
-    if from_episode and from_frames:
-        raise InputError(f"give either {from_episode[0]!r} or {from_frames[0]!r}, not both")
-    if from_frames:
+    sources = [key for key in (*FROM_FRAMES, "episode", "simulator_seed") if key in options]
+    clash = [key for key in sources if (key in FROM_FRAMES) != (sources[0] in FROM_FRAMES)]
+    clash = clash or [key for key in sources[1:] if key not in FROM_FRAMES]
+    if clash:
+        raise InputError(f"give either {sources[0]!r} or {clash[0]!r}, not both")
+    if "split" in options and "simulator_seed" not in options:
+        raise InputError('"split" needs a "simulator_seed" beside it')
+    if "start_frames" in options and not {"episode", "simulator_seed"} & set(options):
+        raise InputError('"start_frames" needs an "episode" or a "simulator_seed" beside it')
+    if "simulator_seed" in options:
+        start = _from_simulator(options, starts.template)
+    elif "episode" in options:
+        start = _from_episode(options["episode"], options.get("start_frames", DEFAULT_FRAMES))
+    else:
         return _from_frames(options, starts.template)
-    if "episode" not in options:
-        raise InputError('"start_frames" needs an "episode" beside it')
-    start = _from_episode(options["episode"], options.get("start_frames", DEFAULT_FRAMES))
     _check_fit(start, starts.template)
     return start
+
+
+def _from_simulator(options: dict[str, Any], template: Scene) -> Start:
+    """What SimulatorEnv shows after `reset(seed=simulator_seed)`, and on without an action."""
+    from .simulator_env import SimulatorEnv  # it needs pybullet
+
+    seed, count = options["simulator_seed"], options.get("start_frames", 1)
+    for name, value in (("simulator_seed", seed), ("start_frames", count)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise InputError(f"{name} must be a whole number, got {value!r}")
+    if seed < 0 or not 1 <= count <= MOST_FRAMES:
+        raise InputError(f"simulator_seed is 0 or more, start_frames 1..{MOST_FRAMES}")
+    env = SimulatorEnv(
+        template.scenario,
+        options.get("split", "id"),
+        size_px=template.camera.height_px,
+        frame_rate_hz=template.frame_rate_hz,
+        look=template.look,
+    )
+    try:
+        rest = np.zeros(env.scene.action_spec.size, np.float32)
+        frame, info = env.reset(seed=int(seed))
+        rows = [(frame, info["depth_m"])]
+        while len(rows) < count:
+            frame, *_, info = env.step(rest)
+            rows.append((frame, info["depth_m"]))
+    finally:
+        env.close()
+    frames, depth_m = (np.stack(column) for column in zip(*rows, strict=True))
+    return Start(frames, depth_m, np.stack([rest] * count)[1:], env.scene)
 
 
 def _from_episode(episode: object, frames: object) -> Start:

@@ -13,7 +13,14 @@ from worldsim.sim.scene import Scene
 from .dream.dreams import Dream, Dreams, Info
 from .dream.state import DreamState, check_state
 from .observe import Observation, Observer
-from .spaces import RENDER_MODES, action_space, check_action, check_options, check_render_mode
+from .spaces import (
+    RENDER_MODES,
+    action_space,
+    check_action,
+    check_options,
+    check_render_mode,
+    check_usable,
+)
 from .start import OPTIONS, Start, start_of
 from .vector.world_model import WorldModelVectorEnv
 
@@ -35,6 +42,8 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         A start episode that ships with the checkpoint, drawn from `np_random`, or `options`:
 
         - `{"episode": Episode or path, "start_frames": k}`: its first k frames (1 to 8, default 4);
+        - `{"simulator_seed": s, "split": "id", "start_frames": k}`: what SimulatorEnv shows after a
+          reset with that seed, and k - 1 (default 0) frames on without an action; needs pybullet;
         - `{"frames": uint8 (k, H, W, 3), "depth_m": (k, H, W), "actions": (k - 1, A)}`, with
           `"scene"` where it is known. Where not, the checkpoint's first start scene tells camera,
           sizes and colours, and the bodies' and the goal's positions are read off the frames.
@@ -86,7 +95,7 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, Info]:
         """Begin a dream from start frames; see the class."""
-        self._check_open()
+        check_usable(self._closed)
         options = check_options(options, OPTIONS)
         start = start_of(options, self._dreams.starts) if options else None
         super().reset(seed=seed)
@@ -122,7 +131,7 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
         A TimeLimit wrapper keeps its own count of steps.
         """
-        self._check_open()
+        check_usable(self._closed)
         check_state(state, self.source)
         self._dreams.put(0, state.dream, state.memory)
         self.np_random.bit_generator.state = state.generator
@@ -158,13 +167,6 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         observation = self._observer(dream.frame, info, dream.scene)
         return observation, outcome.reward, outcome.success or outcome.failed, info
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise gymnasium.error.ClosedEnvironmentError("this environment is closed; make another")
-
     def _check_begun(self, call: str) -> Dream:
-        self._check_open()
-        dream = self._dreams.rows[0]
-        if dream is None:
-            raise gymnasium.error.ResetNeeded(f"call reset before {call}")
-        return dream
+        check_usable(self._closed, self._dreams.rows[0] is not None, call)
+        return self._dreams[0]

@@ -21,6 +21,7 @@ from worldsim.envs.spaces import (
     check_action,
     check_options,
     check_render_mode,
+    check_usable,
 )
 from worldsim.envs.start import OPTIONS, Start
 from worldsim.envs.vector.asked import Seeds, autoreset, chosen_rows, row_seeds, row_starts
@@ -110,7 +111,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, Info]:
         """Begin all dreams anew, or those of `options["reset_mask"]`, a bool array (num_envs,)."""
-        self._check_open()
+        check_usable(self.closed)
         options = check_options(options, ("reset_mask", "each", *OPTIONS))
         mask = chosen_rows(options.pop("reset_mask", None), self.num_envs)
         if any(dream is None for dream in np.array(self._dreams.rows, object)[~mask]):
@@ -174,7 +175,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
 
     def set_state(self, states: Sequence[DreamState]) -> tuple[Observation, Info]:
         """Go back to moments of WorldModelEnv's or of rows, one a row; returns what reset would."""
-        self._check_open()
+        check_usable(self.closed)
         if len(states) != self.num_envs:
             raise InputError(f"set_state needs {self.num_envs} states, got {len(states)}")
         for state in states:
@@ -245,14 +246,8 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             self._generators[row] = generator
         return generator
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise gymnasium.error.ClosedEnvironmentError("this environment is closed; make another")
-
     def _check_begun(self, call: str) -> None:
-        self._check_open()
-        if self._dreams.rows[0] is None:
-            raise gymnasium.error.ResetNeeded(f"call reset before {call}")
+        check_usable(self.closed, self._dreams.rows[0] is not None, call)
 
 
 def _entropy(state: DreamState) -> int:

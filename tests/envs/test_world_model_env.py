@@ -295,6 +295,40 @@ def test_bad_starts_say_what_to_do_and_change_nothing(
     assert np.array_equal(env.step(LEFT)[0], wanted)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_dream_begins_where_the_simulator_does(checkpoint: Checkpoint, count: int) -> None:
+    env, simulator = WorldModelEnv(str(checkpoint[0])), SimulatorEnv()
+    frame, info = env.reset(options={"simulator_seed": 6, "start_frames": count})
+    true, known = simulator.reset(seed=6)
+    for _ in range(count - 1):
+        true, _, _, _, known = simulator.step(np.zeros(2, np.float32))
+    assert env.scene == simulator.scene and np.array_equal(frame, true)
+    assert np.array_equal(info["depth_m"], known["depth_m"]) and info["steps"] == 0
+    env.step(LEFT)
+    env.reset(options={"simulator_seed": 6, "split": "ood"})
+    assert env.scene.split == "ood"
+    simulator.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"simulator_seed": -1}, "0 or more"),
+        ({"simulator_seed": 1.5}, "whole number"),
+        ({"simulator_seed": 1, "start_frames": 9}, "1..8"),
+        ({"simulator_seed": 1, "split": "odd"}, "ood"),
+        ({"simulator_seed": 1, "episode": "x"}, "not both"),
+        ({"simulator_seed": 1, "frames": "x"}, "not both"),
+        ({"split": "ood"}, "simulator_seed"),
+    ],
+)
+def test_a_simulator_start_that_is_none_says_so(
+    env: WorldModelEnv, options: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(InputError, match=hint):
+        env.reset(options=options)
+
+
 def test_starts_written_anew_are_read_anew(checkpoint: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "000.safetensors"
     for scene_seed, episode in enumerate(checkpoint[1][:2]):
