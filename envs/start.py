@@ -17,6 +17,8 @@ from worldsim.errors import InputError
 from worldsim.eval.reading.perception import read
 from worldsim.sim.scene import Scene
 
+from .dream.depth import depth_of
+
 FROM_EPISODE = ("episode", "start_frames")
 FROM_FRAMES = ("frames", "depth_m", "actions", "scene")
 FROM_SIMULATOR = ("simulator_seed", "split")
@@ -141,21 +143,25 @@ def _from_episode(episode: object, frames: object) -> Start:
 
 
 def _from_frames(options: dict[str, Any], template: Scene) -> Start:
-    for key in ("frames", "depth_m"):
-        if options.get(key) is None:
-            raise InputError(f'start frames need "frames" and "depth_m"; {key!r} is missing')
     scene = options.get("scene")
+    if options.get("frames") is None:
+        raise InputError("a start has frames; 'frames' is missing")
+    if options.get("depth_m") is None and scene is None:
+        raise InputError('start frames need "depth_m" or "scene"; \'depth_m\' is missing')
     if scene is not None and not isinstance(scene, Scene):
         raise InputError(f"scene must be a Scene, got {type(scene).__name__}")
     try:
         frames = np.array(options["frames"])
     except ValueError as error:
         raise InputError("frames must be an array uint8 (k, H, W, 3)") from error
-    depth_m = _numbers("depth_m", options["depth_m"])
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
         raise InputError(f"frames must be uint8 (k, H, W, 3), got {frames.dtype} {frames.shape}")
     if not 1 <= len(frames) <= MOST_FRAMES:
         raise InputError(f"a start has 1 to {MOST_FRAMES} frames, got {len(frames)}")
+    if options.get("depth_m") is None:
+        depth_m = depth_of(frames, scene or template)
+    else:
+        depth_m = _numbers("depth_m", options["depth_m"])
     if depth_m.shape != frames.shape[:3]:
         raise InputError(f"depth_m must be {frames.shape[:3]} like the frames, got {depth_m.shape}")
     if (depth_m <= 0.0).any():

@@ -46,7 +46,9 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
           reset with that seed, and k - 1 (default 0) frames on without an action; needs pybullet;
         - `{"frames": uint8 (k, H, W, 3), "depth_m": (k, H, W), "actions": (k - 1, A)}`, with
           `"scene"` where it is known. Where not, the checkpoint's first start scene tells camera,
-          sizes and colours, and the bodies' and the goal's positions are read off the frames.
+          sizes and colours, and the bodies' and the goal's positions are read off the frames. With
+          a scene depth may be left out: bodies are read off the colours alone and drawn anew, see
+          `worldsim.envs.dream.depth`; where one is not found the start is refused.
 
         The observation is the last of the start frames. Wrong shapes, NaN, missing depth and
         unknown options raise InputError and change nothing.
