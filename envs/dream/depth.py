@@ -15,8 +15,8 @@ def depth_of(frames: NDArray[np.uint8], scene: Scene) -> NDArray[np.float32]:
     """Depth in metres (k, H, W) of frames (k, H, W, 3) of a scene, of known sizes and colours.
 
     Over the shipped starts of eight scenarios it was 0.2 to 8 mm off on average, nearly all of it
-    at the edges of bodies. Raises InputError where a body that can move is not found, which is so in
-    all starts of Ramp and Arm: without depth their parts are not told apart.
+    at the edges of bodies. Raises InputError where a body that can move is not found, which is so
+    in all starts of Ramp and Arm: without depth their parts are not told apart.
     """
     from worldsim.render import Renderer  # it loads numba
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from worldsim.envs.belief import Belief
 from worldsim.envs.spaces import UNTURNED, by_body
 from worldsim.envs.start import Start, load_starts
 from worldsim.errors import InputError
-from worldsim.eval.reading.perception import read
 from worldsim.frames import from_model, to_model
 from worldsim.models.load import load
 from worldsim.models.stepper import Snapshot, Stepper
 from worldsim.sim.contacts import CAPACITY
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene
+
+from .sight import Eyes, Sight
 
 Info = dict[str, Any]
 
@@ -41,22 +43,20 @@ class Dream:
     noise: torch.Generator = field(default_factory=torch.Generator)
 
     @classmethod
-    def begun(cls, start: Start, seed: int) -> Dream:
+    def begun(cls, start: Start, sights: Sequence[Sight], seed: int) -> Dream:
         """At the last of the start frames, all of them read."""
-        nothing = np.zeros(start.depth_m.shape[1:], np.uint8)
-        belief = Belief.of(start.scene)
-        dream = cls(start.scene, belief, start.frames[-1], start.depth_m[-1], nothing)
-        for frame, depth_m in zip(start.frames, start.depth_m, strict=True):
-            dream.look(frame, depth_m)
+        belief, frame, depth_m = Belief.of(start.scene), start.frames[-1], start.depth_m[-1]
+        dream = cls(start.scene, belief, frame, depth_m, sights[-1].segmentation)
+        for sight in sights:
+            dream.see(frame, depth_m, sight)
         dream.steps = 0
         dream.noise.manual_seed(seed)
         return dream
 
-    def look(self, frame: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> None:
+    def see(self, frame: NDArray[np.uint8], depth_m: NDArray[np.float32], sight: Sight) -> None:
         """Take in the next frame."""
-        reading = read(frame[None], depth_m[None], self.scene)
-        self.frame, self.depth_m, self.segmentation = frame, depth_m, reading.segmentation[0]
-        self.belief.update(reading.position_m[0], reading.covariance_m2[0], reading.found[0])
+        self.frame, self.depth_m, self.segmentation = frame, depth_m, sight.segmentation
+        self.belief.update(sight.position_m, sight.covariance_m2, sight.found)
         self.steps += 1
 
     def moment(self) -> Moment:
@@ -98,7 +98,8 @@ class Dream:
 class Dreams:
     """`count` dreams of a checkpoint's model in one scenario, of any ages.
 
-    `checkpoint`, `scenario`, `passes`, `size_px` and `device` as documented at WorldModelEnv.
+    `checkpoint`, `scenario`, `passes`, `size_px` and `device` as documented at WorldModelEnv,
+    `workers` at Eyes.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Dreams:
         passes: int,
         size_px: int | None,
         device: str,
+        workers: int = 0,
     ) -> None:
         if not isinstance(passes, int) or passes < 1:
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
@@ -136,6 +138,7 @@ class Dreams:
         self.template = self.starts.template
         self.stepper = Stepper(model, passes, self.domain.index)
         self.rows: list[Dream | None] = [None] * count
+        self.eyes = Eyes(workers)
 
     def __getitem__(self, row: int) -> Dream:
         """A dream that has begun."""
@@ -150,8 +153,15 @@ class Dreams:
             alike[len(start.frames)].append(row)
         for rows in alike.values():
             self.stepper.put(rows, self._opening([starts[row] for row in rows]), len(self.rows))
+        shown = [
+            (frame, depth_m, start.scene)
+            for start in starts.values()
+            for frame, depth_m in zip(start.frames, start.depth_m, strict=True)
+        ]
+        sights = iter(self.eyes(shown))
         for row, start in starts.items():
-            self.rows[row] = Dream.begun(start, seeds[row])
+            seen = list(islice(sights, len(start.frames)))
+            self.rows[row] = Dream.begun(start, seen, seeds[row])
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> None:
         """Draw the next frame of the rows that have an action, and read it.
@@ -165,8 +175,10 @@ class Dreams:
         drawn = self.stepper.step(self._on_device(taken), noise).cpu().numpy()
         if not np.isfinite(drawn[list(actions)]).all():
             raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
-        for row in actions:
-            self[row].look(*from_model(drawn[row], self.domain.depth_range_m))
+        images = [from_model(drawn[row], self.domain.depth_range_m) for row in actions]
+        shown = [(*image, self[row].scene) for row, image in zip(actions, images, strict=True)]
+        for row, image, sight in zip(actions, images, self.eyes(shown), strict=True):
+            self[row].see(*image, sight)
 
     def outcome(self, row: int) -> Outcome:
         """What the task says of a dream's moment."""
@@ -188,7 +200,7 @@ class Dreams:
         others = copy(self)
         model, passes = self.stepper.model, self.stepper.passes
         others.stepper = Stepper(model, passes, self.domain.index)
-        others.rows = [None] * count
+        others.rows, others.eyes = [None] * count, Eyes(self.eyes.workers)
         return others
 
     def _opening(self, starts: Sequence[Start]) -> Snapshot:

@@ -46,6 +46,9 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         action it does not see; "SameStep" at once, with what was seen last in `info["final_obs"]`
         and `info["final_info"]`; "Disabled" leaves that to `reset(options={"reset_mask": mask})`,
         and refuses to step before.
+    Speed
+        Reading the frames takes longer than drawing them. It can be done in `workers` processes,
+        see Eyes; 0 is here.
     Start
         Reset options are those of WorldModelEnv and hold for all rows; `{"each": [...]}` has those
         of every row.
@@ -66,6 +69,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         scenario: str | None = None,
         observation: str = "rgb",
         device: str = "cpu",
+        workers: int = 0,
     ) -> None:
         if num_envs < 1:
             raise InputError(f"num_envs must be 1 or more, got {num_envs}")
@@ -75,7 +79,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.render_mode = check_render_mode(render_mode)
         self.end_on_success = end_on_success
         self.max_episode_steps = max_episode_steps
-        dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device)
+        dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device, workers)
         self._hold(dreams, Observer(observation, dreams.scenario, dreams.size_px), mode)
 
     @classmethod
@@ -160,6 +164,10 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         if self.render_mode == "depth_array":
             return tuple(dream.depth_m.copy() for dream in dreams)
         return tuple(dream.frame.copy() for dream in dreams)
+
+    def close_extras(self) -> None:
+        """End the processes that read."""
+        self._dreams.eyes.close()
 
     def get_state(self) -> tuple[DreamState, ...]:
         """This moment of every row, exactly; each may go on in any environment of this model."""

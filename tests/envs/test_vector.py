@@ -249,3 +249,16 @@ def test_misuse_says_what_to_do(checkpoint: Checkpoint) -> None:
     ):
         with pytest.raises(InputError, match=hint):
             WorldModelVectorEnv(checkpoint=str(checkpoint[0]), **arguments)
+
+
+def test_frames_read_in_processes_are_read_alike(checkpoint: Checkpoint) -> None:
+    here, there = vector(checkpoint), vector(checkpoint, workers=2)
+    for seed in (1, 2):
+        assert np.array_equal(here.reset(seed=seed)[0], there.reset(seed=seed)[0])
+        _, rewards, _, _, infos = here.step(actions(seed))
+        _, others, _, _, found = there.step(actions(seed))
+        assert np.array_equal(rewards, others)
+        assert all(np.array_equal(infos[key], found[key]) for key in infos)
+    there.close()
+    with pytest.raises(InputError, match="workers"):
+        vector(checkpoint, workers=-1)
