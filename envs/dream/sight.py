@@ -32,8 +32,8 @@ class Sight:
 class Eyes:
     """Reads frames in `workers` processes, or in this one where that is 0.
 
-    A process takes up to 1 GB of memory and some seconds to start, at the first frame. A script that
-    uses them needs `if __name__ == "__main__":` round what it does.
+    A process takes up to 1 GB of memory and some seconds to start, at the first frame. A script
+    that uses them needs `if __name__ == "__main__":` round what it does.
     """
 
     def __init__(self, workers: int = 0) -> None:
