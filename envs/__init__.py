@@ -22,15 +22,17 @@ def register_envs() -> None:
 
 def register_scenario_envs(scenario: Scenario) -> None:
     """Make the ids of a scenario's simulator and of its model known."""
+    batched = "worldsim.envs.vector.world_model:WorldModelVectorEnv"
     twins = (
-        (scenario.env_id, "worldsim.envs.simulator_env:SimulatorEnv"),
-        (scenario.model_id, "worldsim.envs.world_model_env:WorldModelEnv"),
+        (scenario.env_id, "worldsim.envs.simulator_env:SimulatorEnv", None),
+        (scenario.model_id, "worldsim.envs.world_model_env:WorldModelEnv", batched),
     )
-    for env_id, entry_point in twins:
+    for env_id, entry_point, vector_entry_point in twins:
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,
                 entry_point=entry_point,
+                vector_entry_point=vector_entry_point,
                 kwargs={"scenario": scenario.name},
                 max_episode_steps=MAX_EPISODE_STEPS,
             )

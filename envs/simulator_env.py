@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
+from worldsim import checkpoints
 from worldsim.errors import InputError
 from worldsim.sim.look import Look, find_look
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene, Split
 from worldsim.sim.simulator import Simulator
 
+from .observe import Observation, Observer
+from .spaces import (
+    RENDER_MODES,
+    UNTURNED,
+    action_space,
+    by_body,
+    check_action,
+    check_options,
+    check_render_mode,
+    check_usable,
+)
+from .states import SimulatorState
+
 if TYPE_CHECKING:
     from worldsim.render import Renderer
-from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
 
 Info = dict[str, Any]
 Images = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]
 
 
-@dataclass(frozen=True)
-class SimulatorState:
-    """A moment of a SimulatorEnv, to come back to: see `SimulatorEnv.get_state`."""
-
-    scene: Scene
-    snapshot: bytes
-    steps: int
-    generator: dict[str, Any]
-
-
-class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
+class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """A scenario in PyBullet: the truth that a world model is compared with.
 
     Observation
-        The camera's frame, uint8 (H, W, 3), H = W = `size_px`.
+        The camera's frame, uint8 (H, W, 3), H = W = `size_px`, by default that of the model
+        that ships for the scenario, or what else `observation` says: "rgbd", "state", "dict" or
+        "goal", see `worldsim.envs.observe.Observer`.
     Action
         float32 (A,) in [-1, 1]; `scene.action_spec` names the channels and what a full deflection
         is worth, its scenario's file in `worldsim.sim.scenarios` what it does. In Push: the
@@ -57,11 +64,14 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         `look` is a name of `worldsim.sim.look.LOOKS`, or a Look. Without `draw` nothing is drawn:
         frames, depth and segmentation are 0.
     Info
-        The same keys, shapes and dtypes from reset and step, N bodies in scene order, C = 16:
+        The same keys, shapes and dtypes from reset and step and in all scenes, C = 16. Rows that go
+        by body are in scene order, N = 16 or what a scene has more; those beyond `body_count` are
+        0, so that environments with fewer and with more bodies can run side by side:
 
         =========================  ==================  ============================================
         depth_m                    float32 (H, W)      depth along the view axis
         segmentation               uint8 (H, W)        body index + 1, 0 where nothing was hit
+        body_count                 int32               rows in use where there are N
         position_m                 float64 (N, 3)      centre, world frame, z up
         orientation_xyzw           float64 (N, 4)      unit quaternion
         velocity_m_s               float64 (N, 3)
@@ -72,6 +82,7 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         contact_normal             float64 (C, 3)      from the second body to the first
         contact_impulse_n_s        float64 (C,)        over the physics steps of this frame
         body_found                 bool (N,)           always True here; see WorldModelEnv
+        position_error_m           float64 (N, 3)      0 here; see WorldModelEnv
         distance_m                 float               what still separates the scene from success
         success                    bool                the task's goal holds in this frame
         failed                     bool                it can no longer be reached
@@ -87,16 +98,27 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         scenario: str = "push",
         split: Split = "id",
         render_mode: str | None = None,
-        size_px: int = 64,
+        size_px: int | None = None,
         end_on_success: bool = True,
         frame_rate_hz: int | None = None,
         look: str | Look = "studio",
         draw: bool = True,
+        observation: str = "rgb",
     ) -> None:
+        self._scenario = find_scenario(scenario)
+        size_px = checkpoints.size_px(self._scenario.name) if size_px is None else size_px
         if size_px < 16:
             raise InputError(f"size_px must be at least 16, got {size_px}")
+        self._arguments: dict[str, Any] = {
+            "scenario": scenario,
+            "split": split,
+            "size_px": size_px,
+            "frame_rate_hz": frame_rate_hz,
+            "look": look,
+            "draw": draw,
+            "observation": observation,
+        }
         self.render_mode = check_render_mode(render_mode)
-        self._scenario = find_scenario(scenario)
         self.scenario = self._scenario.name
         self.split: Split = split
         self.size_px = size_px
@@ -106,17 +128,21 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.draw = draw
         self.scene = self._make_scene(0)
         self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
-        self.observation_space, self.action_space = frame_spaces(
-            size_px, self.scene.action_spec.size
-        )
+        self._observer = Observer(observation, self._scenario, size_px)
+        self.observation_space = self._observer.space
+        if observation == "goal":  # else Stable-Baselines3 would expect a goal
+            self.compute_reward = self._reward_of_goals
+        self.action_space = action_space(self.scene.action_spec.size)
         self._simulator = Simulator(seen=False)
         self._renderer: Renderer | None = None
         self._steps = -1
+        self._closed = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.uint8], Info]:
+    ) -> tuple[Observation, Info]:
         """Start the scene of `options["scene"]`, or one drawn from the environment's generator."""
+        check_usable(self._closed)
         options = check_options(options, ("scene",))
         scene = options.get("scene")
         if scene is not None:
@@ -129,40 +155,37 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.scene = scene
         self._steps = 0
         info, _ = self._look()
-        return self._frame.copy(), info
+        return self._observer(self._frame, info, scene), info
 
-    def step(
-        self, action: NDArray[np.float32]
-    ) -> tuple[NDArray[np.uint8], float, bool, bool, Info]:
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
         """Hold the action for one frame."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before step")
+        check_usable(self._closed, self._steps >= 0, "step")
         self._simulator.step(check_action(self.scene.action_spec, action))
         self._steps += 1
         info, outcome = self._look()
         terminated = (outcome.success or outcome.failed) and self.end_on_success
-        return self._frame.copy(), outcome.reward, terminated, False, info
+        observation = self._observer(self._frame, info, self.scene)
+        return observation, outcome.reward, terminated, False, info
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before render")
+        check_usable(self._closed, self._steps >= 0, "render")
         if self.render_mode == "depth_array":
             return self._depth_m.copy()
         return self._frame.copy() if self.render_mode == "rgb_array" else None
 
     def get_state(self) -> SimulatorState:
         """This moment, exactly: physics, scene, step count and random generator."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before get_state")
+        check_usable(self._closed, self._steps >= 0, "get_state")
         generator = dict(self.np_random.bit_generator.state)
         return SimulatorState(self.scene, self._simulator.snapshot(), self._steps, generator)
 
-    def set_state(self, state: SimulatorState) -> tuple[NDArray[np.uint8], Info]:
+    def set_state(self, state: SimulatorState) -> tuple[Observation, Info]:
         """Go back to a moment of this or another SimulatorEnv; returns what reset would.
 
         A TimeLimit wrapper keeps its own count of steps.
         """
+        check_usable(self._closed)
         if not isinstance(state, SimulatorState):
             raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
         self._check_scene(state.scene)
@@ -171,9 +194,22 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._steps = state.steps
         self.np_random.bit_generator.state = state.generator
         info, _ = self._look()
-        return self._frame.copy(), info
+        return self._observer(self._frame, info, state.scene), info
+
+    def branch(self, n: int) -> SyncVectorEnv:
+        """`n` simulators that go on from this moment, side by side.
+
+        None is truncated, and `info["success"]` ends none. This environment stays where it is.
+        """
+        if n < 1:
+            raise InputError(f"a moment branches into 1 or more, got {n}")
+        state = self.get_state()
+        arguments = {**self._arguments, "render_mode": None, "end_on_success": False}
+        return SyncVectorEnv([partial(_at, arguments, state)] * n, autoreset_mode="Disabled")
 
     def close(self) -> None:
+        """Give the engine back; nothing can be done after this. May be called twice."""
+        self._closed = True
         self._simulator.close()
 
     def _make_scene(self, seed: int) -> Scene:
@@ -191,9 +227,14 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         info = {
             "depth_m": self._depth_m.copy(),
             "segmentation": segmentation,
-            **state,
+            "body_count": np.array(len(self.scene.bodies), np.int32),
+            **{
+                name: by_body(values, UNTURNED if "xyzw" in name else 0.0)
+                for name, values in state.items()
+            },
             **self._simulator.contacts(),
-            "body_found": np.ones(len(self.scene.bodies), np.bool_),
+            "body_found": by_body(np.ones(len(self.scene.bodies), np.bool_), False),
+            "position_error_m": by_body(np.zeros((len(self.scene.bodies), 3))),
             "distance_m": outcome.distance_m,
             "success": outcome.success,
             "failed": outcome.failed,
@@ -217,6 +258,14 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             self._renderer = Renderer(self.scene)
         return self._renderer.draw(state["position_m"], state["orientation_xyzw"])
 
+    def _reward_of_goals(
+        self,
+        achieved_goal: NDArray[np.floating],
+        desired_goal: NDArray[np.floating],
+        info: object = None,
+    ) -> NDArray[np.float64]:
+        return self._observer.reward(achieved_goal, desired_goal, self.scene)
+
     def _check_scene(self, scene: object) -> None:
         if not isinstance(scene, Scene):
             raise InputError(f'options["scene"] must be a Scene, got {type(scene).__name__}')
@@ -228,3 +277,9 @@ class SimulatorEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
                 f"the scene is seen at {size[1]} x {size[0]} px, the environment {self.size_px}; "
                 f"make it with size_px={size[1]} or resize the camera"
             )
+
+
+def _at(arguments: dict[str, Any], state: SimulatorState) -> SimulatorEnv:
+    env = SimulatorEnv(**arguments)
+    env.set_state(state)
+    return env

@@ -17,9 +17,12 @@ from worldsim.errors import InputError
 from worldsim.eval.reading.perception import read
 from worldsim.sim.scene import Scene
 
+from .dream.depth import depth_of
+
 FROM_EPISODE = ("episode", "start_frames")
 FROM_FRAMES = ("frames", "depth_m", "actions", "scene")
-OPTIONS = (*FROM_EPISODE, *FROM_FRAMES)
+FROM_SIMULATOR = ("simulator_seed", "split")
+OPTIONS = (*FROM_EPISODE, *FROM_FRAMES, *FROM_SIMULATOR)
 MOST_FRAMES = 8
 DEFAULT_FRAMES = 4
 
@@ -80,17 +83,53 @@ def _scenario_of(path: Path) -> str:
 
 def start_of(options: dict[str, Any], starts: Starts) -> Start:
     """The start that reset options ask for; raises InputError where they do not fit."""
-    from_episode = [key for key in FROM_EPISODE if key in options]
-    from_frames = [key for key in FROM_FRAMES if key in options]
-    if from_episode and from_frames:
-        raise InputError(f"give either {from_episode[0]!r} or {from_frames[0]!r}, not both")
-    if from_frames:
+    sources = [key for key in (*FROM_FRAMES, "episode", "simulator_seed") if key in options]
+    clash = [key for key in sources if (key in FROM_FRAMES) != (sources[0] in FROM_FRAMES)]
+    clash = clash or [key for key in sources[1:] if key not in FROM_FRAMES]
+    if clash:
+        raise InputError(f"give either {sources[0]!r} or {clash[0]!r}, not both")
+    if "split" in options and "simulator_seed" not in options:
+        raise InputError('"split" needs a "simulator_seed" beside it')
+    if "start_frames" in options and not {"episode", "simulator_seed"} & set(options):
+        raise InputError('"start_frames" needs an "episode" or a "simulator_seed" beside it')
+    if "simulator_seed" in options:
+        start = _from_simulator(options, starts.template)
+    elif "episode" in options:
+        start = _from_episode(options["episode"], options.get("start_frames", DEFAULT_FRAMES))
+    else:
         return _from_frames(options, starts.template)
-    if "episode" not in options:
-        raise InputError('"start_frames" needs an "episode" beside it')
-    start = _from_episode(options["episode"], options.get("start_frames", DEFAULT_FRAMES))
     _check_fit(start, starts.template)
     return start
+
+
+def _from_simulator(options: dict[str, Any], template: Scene) -> Start:
+    """What SimulatorEnv shows after `reset(seed=simulator_seed)`, and on without an action."""
+    from .simulator_env import SimulatorEnv  # it needs pybullet
+
+    seed, count = options["simulator_seed"], options.get("start_frames", 1)
+    for name, value in (("simulator_seed", seed), ("start_frames", count)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise InputError(f"{name} must be a whole number, got {value!r}")
+    if seed < 0 or not 1 <= count <= MOST_FRAMES:
+        raise InputError(f"simulator_seed is 0 or more, start_frames 1..{MOST_FRAMES}")
+    env = SimulatorEnv(
+        template.scenario,
+        options.get("split", "id"),
+        size_px=template.camera.height_px,
+        frame_rate_hz=template.frame_rate_hz,
+        look=template.look,
+    )
+    try:
+        rest = np.zeros(env.scene.action_spec.size, np.float32)
+        frame, info = env.reset(seed=int(seed))
+        rows = [(frame, info["depth_m"])]
+        while len(rows) < count:
+            frame, *_, info = env.step(rest)
+            rows.append((frame, info["depth_m"]))
+    finally:
+        env.close()
+    frames, depth_m = (np.stack(column) for column in zip(*rows, strict=True))
+    return Start(frames, depth_m, np.stack([rest] * count)[1:], env.scene)
 
 
 def _from_episode(episode: object, frames: object) -> Start:
@@ -104,21 +143,25 @@ def _from_episode(episode: object, frames: object) -> Start:
 
 
 def _from_frames(options: dict[str, Any], template: Scene) -> Start:
-    for key in ("frames", "depth_m"):
-        if options.get(key) is None:
-            raise InputError(f'start frames need "frames" and "depth_m"; {key!r} is missing')
     scene = options.get("scene")
+    if options.get("frames") is None:
+        raise InputError("a start has frames; 'frames' is missing")
+    if options.get("depth_m") is None and scene is None:
+        raise InputError('start frames need "depth_m" or "scene"; \'depth_m\' is missing')
     if scene is not None and not isinstance(scene, Scene):
         raise InputError(f"scene must be a Scene, got {type(scene).__name__}")
     try:
         frames = np.array(options["frames"])
     except ValueError as error:
         raise InputError("frames must be an array uint8 (k, H, W, 3)") from error
-    depth_m = _numbers("depth_m", options["depth_m"])
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
         raise InputError(f"frames must be uint8 (k, H, W, 3), got {frames.dtype} {frames.shape}")
     if not 1 <= len(frames) <= MOST_FRAMES:
         raise InputError(f"a start has 1 to {MOST_FRAMES} frames, got {len(frames)}")
+    if options.get("depth_m") is None:
+        depth_m = depth_of(frames, scene or template)
+    else:
+        depth_m = _numbers("depth_m", options["depth_m"])
     if depth_m.shape != frames.shape[:3]:
         raise InputError(f"depth_m must be {frames.shape[:3]} like the frames, got {depth_m.shape}")
     if (depth_m <= 0.0).any():

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from worldsim import checkpoints
-from worldsim.errors import InputError
-from worldsim.eval.reading.perception import read
-from worldsim.frames import from_model, to_model
-from worldsim.models.load import load
-from worldsim.models.stepper import Snapshot, Stepper
-from worldsim.sim.contacts import CAPACITY
-from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene
 
-from .belief import Belief
-from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
-from .start import OPTIONS, Start, load_starts, start_of
-
-Info = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class DreamState:
-    """A moment of a WorldModelEnv, to come back to: see `WorldModelEnv.get_state`."""
-
-    source: str
-    scene: Scene
-    dream: Snapshot
-    belief: Belief
-    frame: NDArray[np.uint8]
-    depth_m: NDArray[np.float32]
-    segmentation: NDArray[np.uint8]
-    steps: int
-    generator: dict[str, Any]
-    torch_generator: torch.Tensor
+from .dream.dreams import Dream, Dreams, Info
+from .dream.state import DreamState, check_state
+from .observe import Observation, Observer
+from .spaces import (
+    RENDER_MODES,
+    action_space,
+    check_action,
+    check_options,
+    check_render_mode,
+    check_usable,
+)
+from .start import OPTIONS, Start, start_of
+from .vector.world_model import WorldModelVectorEnv
 
 
-class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
+class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """A scenario as a trained world model draws it; needs no pybullet.
 
     Observation, action, reward, end and info have the spaces, keys, shapes and dtypes documented at
@@ -52,6 +34,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
     - `position_m` is what was found in the frame. A body not found keeps its last known position
       and its `body_found` is False. Static bodies and the goal stay where the scene has them.
+    - `position_error_m` is the standard error of that reading, 1 m where a body was not found.
     - `velocity_m_s` is the change of position since the last frame; `orientation_xyzw` is the
       scene's, `angular_velocity_rad_s` and contacts are zero, for they are not read.
 
@@ -59,9 +42,13 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         A start episode that ships with the checkpoint, drawn from `np_random`, or `options`:
 
         - `{"episode": Episode or path, "start_frames": k}`: its first k frames (1 to 8, default 4);
+        - `{"simulator_seed": s, "split": "id", "start_frames": k}`: what SimulatorEnv shows after a
+          reset with that seed, and k - 1 (default 0) frames on without an action; needs pybullet;
         - `{"frames": uint8 (k, H, W, 3), "depth_m": (k, H, W), "actions": (k - 1, A)}`, with
           `"scene"` where it is known. Where not, the checkpoint's first start scene tells camera,
-          sizes and colours, and the bodies' and the goal's positions are read off the frames.
+          sizes and colours, and the bodies' and the goal's positions are read off the frames. With
+          a scene depth may be left out: bodies are read off the colours alone and drawn anew, see
+          `worldsim.envs.dream.depth`; where one is not found the start is refused.
 
         The observation is the last of the start frames. Wrong shapes, NaN, missing depth and
         unknown options raise InputError and change nothing.
@@ -70,7 +57,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
     `passes` is the number of denoising passes a frame; `checkpoint` the name or folder of a model,
     or None for the one that ships with worldsim and plays the scenario. Frames have the model's
-    size; `size_px` says which one is expected.
+    size; `size_px` says which one is expected. The network runs on `device`, as torch calls it.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
@@ -83,157 +70,105 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         size_px: int | None = None,
         end_on_success: bool = True,
         scenario: str | None = None,
+        observation: str = "rgb",
+        device: str = "cpu",
     ) -> None:
         self.render_mode = check_render_mode(render_mode)
-        if not isinstance(passes, int) or passes < 1:
-            raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
-        folder = checkpoints.find(checkpoint or checkpoints.default(scenario or "push"))
-        model = load(folder)
-        self._scenario = find_scenario(scenario or str(model.config.scenarios[0]))
-        if self._scenario.name not in model.config.scenarios:
-            known = ", ".join(repr(name) for name in model.config.scenarios)
-            raise InputError(
-                f"checkpoint {folder.name!r} is a model of {known}, not of {self._scenario.name!r}"
-            )
-        domain = model.domain(self._scenario.name)
-        height_px, width_px = int(model.config.height_px), int(model.config.width_px)
-        if size_px not in (None, height_px):
-            raise InputError(
-                f"checkpoint {folder.name!r} draws {width_px} x {height_px} px, not {size_px}; "
-                f"make the environment with size_px={width_px}"
-            )
-        self.depth_range_m = domain.depth_range_m
-        self.size_px = height_px
+        self._dreams = Dreams(1, checkpoint, scenario, passes, size_px, device)
+        self.size_px = self._dreams.size_px
+        self.depth_range_m = self._dreams.domain.depth_range_m
         self.end_on_success = end_on_success
-        self.source = f"model:{folder.name}"
-        self._starts = load_starts(folder, domain.scenario)
-        self.scene = self._starts.template
-        self.observation_space, self.action_space = frame_spaces(height_px, domain.action_size)
-        self._stepper = Stepper(model, passes, domain.index)
-        self._torch_generator = torch.Generator()
-        self._steps = -1
+        self.source = self._dreams.source
+        self.metadata = {**self.metadata, "render_fps": self.scene.frame_rate_hz}
+        self._observer = Observer(observation, self._dreams.scenario, self.size_px)
+        self.observation_space = self._observer.space
+        if observation == "goal":  # else Stable-Baselines3 would expect a goal
+            self.compute_reward = self._reward_of_goals
+        self.action_space = action_space(self._dreams.domain.action_size)
+        self._closed = False
+
+    @property
+    def scene(self) -> Scene:
+        """That of the dream; before the first reset that of the checkpoint's first start."""
+        dream = self._dreams.rows[0]
+        return self._dreams.template if dream is None else dream.scene
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.uint8], Info]:
+    ) -> tuple[Observation, Info]:
         """Begin a dream from start frames; see the class."""
+        check_usable(self._closed)
         options = check_options(options, OPTIONS)
-        start = start_of(options, self._starts) if options else None
+        start = start_of(options, self._dreams.starts) if options else None
         super().reset(seed=seed)
         if start is None:
-            start = self._starts.draw(self.np_random)
-        self._torch_generator.manual_seed(int(self.np_random.integers(2**63)))
+            start = self._dreams.starts.draw(self.np_random)
         self._begin(start)
-        return self._frame.copy(), self._info(self._outcome())
+        observation, _, _, info = self._seen()
+        return observation, info
 
-    def step(
-        self, action: NDArray[np.float32]
-    ) -> tuple[NDArray[np.uint8], float, bool, bool, Info]:
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, Info]:
         """Dream one frame on."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before step")
+        self._check_begun("step")
         values = check_action(self.scene.action_spec, action)
-        taken = torch.from_numpy(self._learned(values, self.scene))[None]
-        drawn = self._stepper.step(taken, self._torch_generator)[0].numpy()
-        if not np.isfinite(drawn).all():
-            raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
-        self._frame, self._depth_m = from_model(drawn, self.depth_range_m)
-        self._look()
-        self._steps += 1
-        outcome = self._outcome()
-        terminated = (outcome.success or outcome.failed) and self.end_on_success
-        return self._frame.copy(), outcome.reward, terminated, False, self._info(outcome)
+        self._dreams.step({0: values})
+        observation, reward, ended, info = self._seen()
+        return observation, reward, ended and self.end_on_success, False, info
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before render")
+        dream = self._check_begun("render")
         if self.render_mode == "depth_array":
-            return self._depth_m.copy()
-        return self._frame.copy() if self.render_mode == "rgb_array" else None
+            return dream.depth_m.copy()
+        return dream.frame.copy() if self.render_mode == "rgb_array" else None
 
     def get_state(self) -> DreamState:
         """This moment, exactly, to branch the dream from: history, beliefs, generators."""
-        if self._steps < 0:
-            raise gymnasium.error.ResetNeeded("call reset before get_state")
-        return DreamState(
-            self.source,
-            self.scene,
-            self._stepper.snapshot(),
-            self._belief.copy(),
-            self._frame.copy(),
-            self._depth_m.copy(),
-            self._segmentation.copy(),
-            self._steps,
-            dict(self.np_random.bit_generator.state),
-            self._torch_generator.get_state(),
-        )
+        self._check_begun("get_state")
+        generator = dict(self.np_random.bit_generator.state)
+        return DreamState(self.source, *self._dreams.take(0), generator)
 
-    def set_state(self, state: DreamState) -> tuple[NDArray[np.uint8], Info]:
+    def set_state(self, state: DreamState) -> tuple[Observation, Info]:
         """Go back to a moment of a WorldModelEnv of this checkpoint; returns what reset would.
 
         A TimeLimit wrapper keeps its own count of steps.
         """
-        if not isinstance(state, DreamState):
-            raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
-        if state.source != self.source:
-            raise InputError(f"a state of {state.source} cannot go on in {self.source}")
-        self._stepper.restore(state.dream)
-        self.scene, self._belief, self._steps = state.scene, state.belief.copy(), state.steps
-        self._frame, self._depth_m = state.frame.copy(), state.depth_m.copy()
-        self._segmentation = state.segmentation.copy()
+        check_usable(self._closed)
+        check_state(state, self.source)
+        self._dreams.put(0, state.dream, state.memory)
         self.np_random.bit_generator.state = state.generator
-        self._torch_generator.set_state(state.torch_generator)
-        return self._frame.copy(), self._info(self._outcome())
+        observation, _, _, info = self._seen()
+        return observation, info
+
+    def branch(self, n: int) -> WorldModelVectorEnv:
+        """`n` dreams that go on from this moment in one batch, each with noise of its own.
+
+        They end and begin anew only where asked: none is truncated, `info["success"]` ends none.
+        This environment stays where it is.
+        """
+        return WorldModelVectorEnv.branched(self._dreams, self.get_state(), n, self._observer)
+
+    def close(self) -> None:
+        """Nothing can be done with it after this. May be called twice."""
+        self._closed = True
+
+    def _reward_of_goals(
+        self,
+        achieved_goal: NDArray[np.floating],
+        desired_goal: NDArray[np.floating],
+        info: object = None,
+    ) -> NDArray[np.float64]:
+        return self._observer.reward(achieved_goal, desired_goal, self.scene)
 
     def _begin(self, start: Start) -> None:
-        values = to_model(start.frames, start.depth_m, self.depth_range_m)
-        self._stepper.start(
-            torch.from_numpy(values)[None],
-            torch.from_numpy(self._learned(start.actions, start.scene))[None],
-        )
-        self.scene = start.scene
-        self._belief = Belief.of(start.scene)
-        for frame, depth_m in zip(start.frames, start.depth_m, strict=True):
-            self._frame, self._depth_m = frame, depth_m
-            self._look()
-        self._steps = 0
+        self._dreams.begin({0: start}, {0: int(self.np_random.integers(2**63))})
 
-    def _learned(self, actions: NDArray[np.float32], scene: Scene) -> NDArray[np.float32]:
-        """A scene's actions in the scales that the model learned; an ood scene has larger ones."""
-        return scene.action_spec.convert(actions, self._starts.template.action_spec)
+    def _seen(self) -> tuple[Observation, float, bool, Info]:
+        dream, outcome = self._dreams[0], self._dreams.outcome(0)
+        info = dream.info(outcome)
+        observation = self._observer(dream.frame, info, dream.scene)
+        return observation, outcome.reward, outcome.success or outcome.failed, info
 
-    def _look(self) -> None:
-        reading = read(self._frame[None], self._depth_m[None], self.scene)
-        self._segmentation = reading.segmentation[0]
-        self._belief.update(reading.position_m[0], reading.found[0])
-
-    def _outcome(self) -> Outcome:
-        belief = self._belief
-        moment = Moment(belief.position_m, self._orientation_xyzw(), belief.velocity_m_s)
-        return self._scenario.task(self.scene, moment)
-
-    def _orientation_xyzw(self) -> NDArray[np.float64]:
-        """The scene's own: orientations are not read off frames."""
-        return np.array([body.orientation_xyzw for body in self.scene.bodies])
-
-    def _info(self, outcome: Outcome) -> Info:
-        bodies = len(self.scene.bodies)
-        return {
-            "depth_m": self._depth_m.copy(),
-            "segmentation": self._segmentation.copy(),
-            "position_m": self._belief.position_m.copy(),
-            "orientation_xyzw": self._orientation_xyzw(),
-            "velocity_m_s": self._belief.velocity_m_s.copy(),
-            "angular_velocity_rad_s": np.zeros((bodies, 3)),
-            "contact_count": np.array(0, np.int32),
-            "contact_bodies": np.full((CAPACITY, 2), -1, np.int32),
-            "contact_point_m": np.zeros((CAPACITY, 3)),
-            "contact_normal": np.zeros((CAPACITY, 3)),
-            "contact_impulse_n_s": np.zeros(CAPACITY),
-            "body_found": self._belief.found.copy(),
-            "distance_m": outcome.distance_m,
-            "success": outcome.success,
-            "failed": outcome.failed,
-            "steps": self._steps,
-        }
+    def _check_begun(self, call: str) -> Dream:
+        check_usable(self._closed, self._dreams.rows[0] is not None, call)
+        return self._dreams[0]

@@ -22,6 +22,7 @@ LEAST_SCRIPTED = 0.8
 LEAST_TOO_OFTEN = 0.2
 """A scenario is worth having where the scripted policy reaches the first and random stays below
 the second."""
+SIZE_PX = 64  # the policies look at positions, not at frames
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Papers:
 
     def __call__(self, index: int) -> Episode:
         name, policy = self.task(index)
-        env = gymnasium.make(find_scenario(name).env_id, disable_env_checker=True)
+        env = gymnasium.make(find_scenario(name).env_id, disable_env_checker=True, size_px=SIZE_PX)
         try:
             return rollout(env, make_policy(policy), index % self.episodes)
         finally:

@@ -66,7 +66,9 @@ def test_option_scene_starts_that_scene(env: SimulatorEnv) -> None:
     _, info = env.reset(options={"scene": scene})
     assert env.scene == scene
     start_m = [body.position_m for body in scene.bodies]
-    np.testing.assert_allclose(info["position_m"], start_m, atol=1e-6)
+    assert info["body_count"] == len(start_m) == info["body_found"].sum()
+    np.testing.assert_allclose(info["position_m"][: len(start_m)], start_m, atol=1e-6)
+    assert not info["position_m"][len(start_m) :].any()
 
 
 def test_info_keys_shapes_and_types_never_change(env: SimulatorEnv) -> None:

@@ -247,7 +247,11 @@ def bad_starts(episode: Episode) -> dict[str, tuple[dict[str, Any], str]]:
         "half a frame": ({"episode": episode, "start_frames": 1.5}, "whole"),
         "no episode": ({"episode": 3}, "Episode or a path"),
         "no file": ({"episode": "nowhere.safetensors"}, "nowhere.safetensors"),
-        "no depth": ({k: v for k, v in good.items() if k != "depth_m"}, "'depth_m' is missing"),
+        "no depth": ({"frames": good["frames"]}, "'depth_m' is missing"),
+        "nothing there": (
+            {"frames": 0 * good["frames"][:1], "scene": episode.scene},
+            "is not found",
+        ),
         "no colour": ({k: v for k, v in good.items() if k != "frames"}, "'frames' is missing"),
         "float frames": ({**good, "frames": good["frames"] / 255.0}, "uint8"),
         "ragged frames": ({**good, "frames": [[1], [1, 2]]}, "uint8"),
@@ -293,6 +297,56 @@ def test_bad_starts_say_what_to_do_and_change_nothing(
             env.reset(seed=1, options=options)
         assert "\n" not in str(caught.value), name
     assert np.array_equal(env.step(LEFT)[0], wanted)
+
+
+def test_depth_may_be_left_out_where_the_scene_is_known(
+    env: WorldModelEnv, checkpoint: Checkpoint
+) -> None:
+    parts = [
+        {"frames": e.frames[:3], "actions": e.actions[:2], "scene": e.scene} for e in checkpoint[1]
+    ]
+    frame, info = env.reset(options=parts[0])
+    episode = checkpoint[1][0]
+    assert np.array_equal(frame, episode.frames[2])
+    error_m = np.abs(info["depth_m"] - episode.depth_m[2])
+    assert error_m.mean() < 0.003 and np.quantile(error_m, 0.95) < 0.01
+    assert np.isfinite(env.step(LEFT)[1])
+    with pytest.raises(InputError, match="'pusher' is not found in frame 0; give \"depth_m\""):
+        env.reset(options=parts[1])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_dream_begins_where_the_simulator_does(checkpoint: Checkpoint, count: int) -> None:
+    env, simulator = WorldModelEnv(str(checkpoint[0])), SimulatorEnv()
+    frame, info = env.reset(options={"simulator_seed": 6, "start_frames": count})
+    true, known = simulator.reset(seed=6)
+    for _ in range(count - 1):
+        true, _, _, _, known = simulator.step(np.zeros(2, np.float32))
+    assert env.scene == simulator.scene and np.array_equal(frame, true)
+    assert np.array_equal(info["depth_m"], known["depth_m"]) and info["steps"] == 0
+    env.step(LEFT)
+    env.reset(options={"simulator_seed": 6, "split": "ood"})
+    assert env.scene.split == "ood"
+    simulator.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"simulator_seed": -1}, "0 or more"),
+        ({"simulator_seed": 1.5}, "whole number"),
+        ({"simulator_seed": 1, "start_frames": 9}, "1..8"),
+        ({"simulator_seed": 1, "split": "odd"}, "ood"),
+        ({"simulator_seed": 1, "episode": "x"}, "not both"),
+        ({"simulator_seed": 1, "frames": "x"}, "not both"),
+        ({"split": "ood"}, "simulator_seed"),
+    ],
+)
+def test_a_simulator_start_that_is_none_says_so(
+    env: WorldModelEnv, options: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(InputError, match=hint):
+        env.reset(options=options)
 
 
 def test_starts_written_anew_are_read_anew(checkpoint: Checkpoint, tmp_path: Path) -> None:

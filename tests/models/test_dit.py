@@ -61,13 +61,13 @@ def test_a_patch_is_a_square_of_the_image() -> None:
 def test_cached_frames_equal_uncached_past_the_window(model: WorldModel) -> None:
     given_ = inputs()
     whole = model(**given_)
-    cache = model.new_cache()
+    cache = model.new_cache(2)
     for t in range(FRAMES):
         one = {name: value[:, t : t + 1] for name, value in given_.items()}
         stepped = model(**one, cache=cache)
         cache.advance()
         assert (stepped - whole[:, t : t + 1]).abs().max() < 1e-5
-    assert all(keys is not None and keys.shape[2] == 5 for keys in cache.keys)
+    assert all(keys is not None and keys.shape[3] == 5 for keys in cache.keys)
 
 
 @torch.no_grad()
@@ -134,7 +134,7 @@ def test_impossible_shapes_are_refused(model: WorldModel) -> None:
     with pytest.raises(ValueError, match="multiple of 4"):
         WorldModel(width=30, heads=3)
     with pytest.raises(ValueError, match="one frame"):
-        model(**inputs(2), cache=model.new_cache())
+        model(**inputs(2), cache=model.new_cache(2))
 
 
 @pytest.fixture(scope="module")

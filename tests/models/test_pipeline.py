@@ -51,7 +51,7 @@ def seeded(seed: int) -> torch.Generator:
 
 def by_hand(model: WorldModel, frames: Tensor, actions: Tensor, passes: int, seed: int) -> Tensor:
     """Euler steps from noise (signal level 0) to frame (1), written out; (b, T, 4, H, W)."""
-    cache, last, rng, rows = model.new_cache(), frames, seeded(seed), []
+    cache, last, rng, rows = model.new_cache(len(frames)), frames, seeded(seed), []
     for t in range(actions.shape[1]):
         state = randn_tensor(last.shape, rng) if passes > 1 else torch.zeros_like(last)
         for i in range(passes):

@@ -50,6 +50,8 @@ def rollout(
         raise InputError(f"seed must be 0 or more, got {seed}")
     observation, info = env.reset(seed=seed, options=options)
     scene, source = env.unwrapped.scene, env.unwrapped.source  # type: ignore[attr-defined]
+    if np.ndim(observation) != 3 or len(observation[0, 0]) != 3:
+        raise InputError('a rollout needs frames: make the environment with observation="rgb"')
     policy.reset(scene, np.random.default_rng([seed, 1]))
     frames, seen = [observation], _Columns(info)
     acted = _Columns()
@@ -61,7 +63,7 @@ def rollout(
         seen.add({key: info[key] for key in KEPT_KEYS})
         acted.add({"actions": action, "rewards": reward, "ended": (terminated, truncated)})
         done = terminated or truncated or len(frames) - 1 == steps
-    ended = acted.stacked("ended", np.bool_)
+    ended, bodies = acted.stacked("ended", np.bool_), len(scene.bodies)
     return Episode(
         frames=np.stack(frames),
         depth_m=seen.stacked("depth_m", np.float32),
@@ -72,7 +74,7 @@ def rollout(
         truncated=ended[:, 1],
         scene=scene,
         source=source,
-        states=BodyStates(*(seen.stacked(key, np.float64) for key in STATE_KEYS)),
+        states=BodyStates(*(seen.stacked(key, np.float64)[:, :bodies] for key in STATE_KEYS)),
         contacts=Contacts(
             *(seen.stacked(key, np.int32) for key in CONTACT_KEYS[:2]),
             *(seen.stacked(key, np.float64) for key in CONTACT_KEYS[2:]),

@@ -36,6 +36,15 @@ def default(scenario: str) -> str:
     return min(playing, key=lambda name: len(known[name]))
 
 
+def size_px(scenario: str) -> int:
+    """How large the shipped model of a scenario draws; 64 where none ships."""
+    try:
+        config = (SHIPPED / default(scenario) / CONFIG).read_text()
+    except InputError:
+        return 64
+    return int(json.loads(config)["height_px"])
+
+
 def find(name_or_path: str | Path) -> Path:
     """The folder of a shipped checkpoint's name or of a path.
 

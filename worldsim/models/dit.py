@@ -17,14 +17,8 @@ from torch import Tensor, nn
 
 from worldsim.errors import unknown
 from worldsim.frames import CHANNELS
-from worldsim.models.attention import (
-    Attention,
-    Rotation,
-    TimeCache,
-    attend,
-    grid_rotation,
-    rotation,
-)
+from worldsim.models.attention import Attention, Rotation, grid_rotation, rotation
+from worldsim.models.cache import TimeCache
 from worldsim.models.domain import ACTION_CHANNELS, Domain, action_tables, check_domains
 from worldsim.models.patches import Refiner, patchify, unpatchify
 
@@ -72,8 +66,7 @@ class Block(nn.Module):
             attended = self.attention(columns, turn, mask)
         else:
             query, key, value = self.attention.project(columns, turn)
-            keys, values = cache.write(layer, key, value)
-            attended = self.attention.merge(attend(query, keys, values))
+            attended = self.attention.merge(cache.attend(layer, query, key, value))
         back: Tensor = attended.unflatten(0, (batch, tokens)).transpose(1, 2)
         return back
 
@@ -167,8 +160,8 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def time_layers(self) -> int:
         return sum(1 for block in self.blocks if block.over_time)
 
-    def new_cache(self) -> TimeCache:
-        return TimeCache(self.time_layers, self.config.window)
+    def new_cache(self, dreams: int) -> TimeCache:
+        return TimeCache(self.time_layers, self.config.window, dreams)
 
     def condition(
         self, timestep: Tensor, actions: Tensor, scenario: Tensor, action_given: Tensor | None
@@ -185,6 +178,29 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             acted = torch.where(action_given[..., None], acted, self.null_action)
         conditioned: Tensor = self.signal(waves) + acted + self.scenario[scenario, None]
         return conditioned
+
+    def modulate(
+        self,
+        timestep: Tensor,
+        actions: Tensor,
+        scenario: Tensor,
+        action_given: Tensor | None,
+        cache: TimeCache | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The condition (b, t, width), and what it does to the blocks and the last layer.
+
+        A product with one row rounds otherwise than one with many, on a CPU. So that dreams side by
+        side are what each is alone, a cached pass there takes them one by one.
+        """
+        if cache is not None and len(timestep) > 1 and timestep.device.type == "cpu":
+            given = [None] * len(actions) if action_given is None else action_given.split(1)
+            rows = zip(timestep.split(1), actions.split(1), scenario.split(1), given, strict=True)
+            each = [self.modulate(*row, None) for row in rows]
+            vector, modulation, last = (torch.cat(parts) for parts in zip(*each, strict=True))
+            return vector, modulation, last
+        vector = self.condition(timestep, actions, scenario, action_given)
+        lit = F.silu(vector)
+        return vector, self.modulation(lit)[:, :, None], self.final(lit)[:, :, None]
 
     def embed(
         self, hidden_states: Tensor, previous: Tensor, timestep: Tensor, given: Tensor | None
@@ -232,15 +248,14 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 raise ValueError("a model of several scenarios must be told which: scenario (b,)")
             scenario = torch.zeros(batch, dtype=torch.long, device=hidden_states.device)
         mean = self.mean_image[scenario, None]
-        vector = self.condition(timestep, actions, scenario, action_given)
+        vector, modulation, last = self.modulate(timestep, actions, scenario, action_given, cache)
         x = self.embed(hidden_states - mean, previous - mean, timestep, given)
         registers = self.register_tokens + vector[:, :, None]
         x = torch.cat([registers, x], dim=2)
-        modulation = self.modulation(F.silu(vector))[:, :, None]
-        start = 0 if cache is None else cache.position
-        turn_time = rotation(
-            torch.arange(start, start + frames, device=x.device), self.head_size, base=1000.0
-        )
+        if cache is None:
+            turn_time = rotation(torch.arange(frames, device=x.device), self.head_size, base=1000.0)
+        else:
+            turn_time = cache.turn(self.head_size, x.shape[2], x.device)
         turn_grid = (self.grid_cos, self.grid_sin)
         mask = None if cache is not None else self.time_mask(frames, causal, x.device)
         layer = 0
@@ -249,7 +264,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             x = block(x, modulation, turn, mask, cache, layer)
             layer += 1 if block.over_time else 0
         x = x[:, :, self.config.registers :]
-        shift, scale = self.final(F.silu(vector))[:, :, None].chunk(2, -1)
+        shift, scale = last.chunk(2, -1)
         patches = self.head(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)
         images = unpatchify(patches, self.config.patch_px, self.config.height_px)
         if self.refiner is not None:

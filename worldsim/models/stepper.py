@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from worldsim.errors import InputError
-from worldsim.frames import from_model, to_model
-from worldsim.models.attention import TimeCache
+from worldsim.frames import CHANNELS, from_model, to_model
+from worldsim.models.cache import TimeCache
 from worldsim.models.dit import WorldModel
 from worldsim.models.domain import Domain
 
@@ -23,10 +23,25 @@ Generators = torch.Generator | list[torch.Generator] | None
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A point to come back to: the last frame and a copy of the cache."""
+    """A point to come back to: the last frame and a copy of the cache, of b dreams."""
 
-    last: Tensor
+    last: Tensor  # (b, 4, H, W)
     cache: TimeCache
+
+    def fits(self, model: WorldModel) -> bool:
+        """Whether it may be one of that model: shapes are looked at, not what they hold."""
+        config, cache = model.config, self.cache
+        store = (model.config.heads, cache.window, model.head_size)
+        frame = (CHANNELS, config.height_px, config.width_px)
+        alike = model.new_cache(0)
+        return (
+            self.last.shape == (len(cache.positions), *frame)
+            and (cache.window, len(cache.keys)) == (alike.window, len(alike.keys))
+            and all(
+                kept is None or (len(kept), *kept.shape[2:]) == (len(self.last), *store)
+                for kept in (*cache.keys, *cache.values)
+            )
+        )
 
 
 class Stepper:
@@ -53,7 +68,7 @@ class Stepper:
         self.scheduler = scheduler or FlowMatchEulerDiscreteScheduler()
         self.dtype = model.dtype
         self.last: Tensor | None = None
-        self.cache = model.new_cache()
+        self.cache = model.new_cache(0)
 
     @torch.inference_mode()
     def start(self, frames: Tensor, actions: Tensor | None = None) -> None:
@@ -62,7 +77,7 @@ class Stepper:
         given = 0 if actions is None else actions.shape[1]
         if given != count - 1:
             raise ValueError(f"{count} start frames need {count - 1} actions, got {given}")
-        self.cache = self.model.new_cache()
+        self.cache = self.model.new_cache(len(frames))
         for t in range(count - 1):
             assert actions is not None
             self._pass(torch.zeros_like(frames[:, t]), 0.0, actions[:, t], frames[:, t])
@@ -109,14 +124,29 @@ class Stepper:
             )
         return drawn[:, 0].to(state)
 
-    def snapshot(self) -> Snapshot:
+    @torch.inference_mode()
+    def snapshot(self, dreams: Sequence[int] | None = None) -> Snapshot:
+        """Of some dreams or of all."""
         if self.last is None:
             raise ValueError("nothing to snapshot before start")
-        return Snapshot(self.last, self.cache.copy())
+        last = self.last if dreams is None else self.last[list(dreams)]
+        return Snapshot(last, self.cache.take(dreams))
 
     def restore(self, snapshot: Snapshot) -> None:
+        """Go on with the snapshot's dreams alone."""
         self.last = snapshot.last
-        self.cache = snapshot.cache.copy()
+        self.cache = snapshot.cache.take()
+
+    @torch.inference_mode()
+    def put(self, dreams: Sequence[int], snapshot: Snapshot, of: int) -> None:
+        """Let the snapshot's dreams take the places of some `of` dreams; the others go on."""
+        if self.last is None or len(self.last) != of:
+            empty = torch.zeros(of, *snapshot.last.shape[1:])
+            self.last = empty.to(self.model.device)
+            self.cache = self.model.new_cache(of)
+        self.last = self.last.clone()  # a snapshot may hold this one
+        self.last[list(dreams)] = snapshot.last.to(self.last.device)
+        self.cache.put(dreams, snapshot.cache, self.model.device)
 
 
 def dream(

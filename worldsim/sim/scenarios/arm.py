@@ -177,4 +177,4 @@ def _places(rng: Generator, others: int) -> list[tuple[float, float]]:
     raise InputError(f"no start poses for a block, its goal and {others} more")
 
 
-ARM = Scenario("arm", build, task, TABLE, subject="block", reserved=RESERVED)
+ARM = Scenario("arm", build, task, TABLE, subject="block", reserved=RESERVED, goal="goal")

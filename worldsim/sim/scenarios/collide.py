@@ -196,4 +196,4 @@ def _pair(place_m: Place) -> tuple[float, float]:
     return float(place_m[0]), float(place_m[1])
 
 
-COLLIDE = Scenario("collide", build, task, TABLE, subject="target", reserved=RESERVED)
+COLLIDE = Scenario("collide", build, task, TABLE, subject="target", reserved=RESERVED, goal="zone")

@@ -191,4 +191,4 @@ def _apart(camera: Camera, place_m: Place, body: Body, radius_m: float) -> bool:
     return not touching and bool(np.linalg.norm(seen_m) > 0.85 * reach_m)
 
 
-DROP = Scenario("drop", build, task, TABLE, subject="parcel", reserved=RESERVED)
+DROP = Scenario("drop", build, task, TABLE, subject="parcel", reserved=RESERVED, goal="pad")

@@ -206,4 +206,4 @@ def _outline(camera: Camera, body: Body) -> tuple[NDArray[np.float64], NDArray[n
     return image.min(axis=0) / camera.height_px, image.max(axis=0) / camera.height_px
 
 
-OCCLUDE = Scenario("occlude", build, task, TABLE, subject="ball", reserved=RESERVED)
+OCCLUDE = Scenario("occlude", build, task, TABLE, subject="ball", reserved=RESERVED, goal="home")

@@ -181,4 +181,4 @@ def _place(
     raise InputError(f"no start poses for a box of {2 * box_radius_m:.3f} m across")
 
 
-PUSH = Scenario("push", build, task, TABLE, subject="box", reserved=RESERVED)
+PUSH = Scenario("push", build, task, TABLE, subject="box", reserved=RESERVED, goal="goal")

@@ -182,4 +182,4 @@ def _plank(rng: Generator, drawn: Drawn, band_m: float) -> tuple[Body, ...]:
     return stand, plank, band, *stops
 
 
-RAMP = Scenario("ramp", build, task, TABLE, subject="load", reserved=RESERVED)
+RAMP = Scenario("ramp", build, task, TABLE, subject="load", reserved=RESERVED, goal="band")

@@ -54,8 +54,9 @@ class Scenario:
 
     `build(rng, drawn)` makes the scene from the values drawn from `table` (see `draw`) and a
     generator for all else, places above all; name, split and seed are filled in. `subject` names
-    the body that the task is about. `task` sees 3D states only, so it judges simulator and model
-    alike. Without `reserved` pairs there is no combo.
+    the body that the task is about, `goal` the one that it belongs on, where the reward hangs on
+    these two alone. `task` sees 3D states only, so it judges simulator and model alike. Without
+    `reserved` pairs there is no combo.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Scenario:
     table: Table
     subject: str
     reserved: Reserved = ()
+    goal: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", str(self.name)):
@@ -114,7 +116,8 @@ class Scenario:
         scene = self.build(rng, draw(rng, self.table, self.reserved, split))
         if not isinstance(scene, Scene):
             raise InputError(f"{self.name}: build must make a Scene, not {type(scene).__name__}")
-        scene.index(self.subject)
+        for name in (self.subject, *([self.goal] if self.goal else [])):
+            scene.index(name)
         camera = scene.camera.resized(width_px, height_px)
         return replace(scene, scenario=self.name, camera=camera, split=split, seed=seed)
 

@@ -83,7 +83,7 @@ def task(scene: Scene, moment: Moment) -> Outcome:
     index = scene.index("projectile")
     projectile, floor, wall = scene.bodies[index], scene.body("bin"), scene.body("bin_west")
     position_m = moment.position_m[index]
-    offset_m = position_m[:2] - np.array(floor.position_m[:2])
+    offset_m = position_m[:2] - moment.position_m[scene.index("bin"), :2]
     inside = bool((np.abs(offset_m) < 0.5 * np.array(floor.size_m[:2])).all())
     sunk = position_m[2] - 0.5 * projectile.height_m < 0.5 * wall.height_m
     tallest_m = max(projectile.diameter_m, projectile.height_m)
@@ -161,4 +161,4 @@ def _bin(rng: Generator, drawn: Drawn, place_m: tuple[float, float]) -> tuple[Bo
     return (floor, *walls)
 
 
-THROW = Scenario("throw", build, task, TABLE, subject="projectile", reserved=RESERVED)
+THROW = Scenario("throw", build, task, TABLE, subject="projectile", reserved=RESERVED, goal="bin")

@@ -1,0 +1,1 @@
+"""Dreams: drawn by one network, read and judged one by one."""

@@ -1,0 +1,102 @@
+"""A moment of a dream to come back to, in this process or as bytes in another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from worldsim.envs.belief import Belief
+from worldsim.envs.states import check_generator
+from worldsim.errors import InputError
+from worldsim.models.cache import TimeCache
+from worldsim.models.stepper import Snapshot
+from worldsim.sim.scene import Scene
+
+from .dreams import Dream
+
+_IMAGES = ("frame", "depth_m", "segmentation")
+_BELIEFS = ("position_m", "velocity_m_s", "error_m", "found", "moving")
+
+
+@dataclass(frozen=True)
+class DreamState:
+    """A moment of a WorldModelEnv or of a row of a WorldModelVectorEnv: see their `get_state`."""
+
+    source: str
+    dream: Dream
+    memory: Snapshot
+    generator: dict[str, Any]
+
+    @property
+    def scene(self) -> Scene:
+        return self.dream.scene
+
+    @property
+    def frame(self) -> NDArray[np.uint8]:
+        return self.dream.frame
+
+    def to_bytes(self) -> bytes:
+        """For `from_bytes`, in any process: safetensors and JSON, no code."""
+        dream, cache = self.dream, self.memory.cache
+        arrays = {name: getattr(dream, name) for name in _IMAGES}
+        arrays |= {f"belief.{name}": getattr(dream.belief, name) for name in _BELIEFS}
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+        tensors |= {"last": self.memory.last, "noise": dream.noise.get_state()}
+        for name, stores in (("keys", cache.keys), ("values", cache.values)):
+            kept = {f"{name}.{i}": store for i, store in enumerate(stores) if store is not None}
+            tensors |= kept
+        values = {
+            "source": self.source,
+            "scene": dream.scene.to_dict(),
+            "steps": dream.steps,
+            "frames": dream.belief.frames,
+            "layers": len(cache.keys),
+            "window": cache.window,
+            "positions": cache.positions,
+            "generator": self.generator,
+        }
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        return save_tensors(kept, {"dream": json.dumps(values)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DreamState:
+        """What `to_bytes` wrote. Raises InputError where it is something else."""
+        try:
+            return _dream_state(bytes(data))
+        except (SafetensorError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise InputError("these bytes are not a state of a dream") from error
+
+
+def _dream_state(data: bytes) -> DreamState:
+    tensors = load_tensors(data)
+    length = int.from_bytes(data[:8], "little")
+    values = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["dream"])
+    scene = Scene.from_dict(values["scene"])
+    believed = {name: tensors[f"belief.{name}"].numpy() for name in _BELIEFS}
+    belief = Belief(**believed, dt_s=scene.dt_s, frames=int(values["frames"]))
+    noise = torch.Generator()
+    noise.set_state(tensors["noise"])
+    frame, depth_m, segmentation = (tensors[name].numpy() for name in _IMAGES)
+    dream = Dream(scene, belief, frame, depth_m, segmentation, int(values["steps"]), noise)
+    cache = TimeCache(int(values["layers"]), int(values["window"]), len(values["positions"]))
+    cache.positions = [int(position) for position in values["positions"]]
+    cache.keys = [tensors.get(f"keys.{layer}") for layer in range(len(cache.keys))]
+    cache.values = [tensors.get(f"values.{layer}") for layer in range(len(cache.values))]
+    memory = Snapshot(tensors["last"], cache)
+    return DreamState(values["source"], dream, memory, check_generator(values["generator"]))
+
+
+def check_state(state: object, source: str) -> None:
+    """Raises InputError unless it is a DreamState that can go on in an environment of `source`."""
+    if not isinstance(state, DreamState):
+        raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
+    if state.source != source:
+        raise InputError(f"a state of {state.source} cannot go on in {source}")
