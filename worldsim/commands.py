@@ -55,19 +55,22 @@ def train(
     minutes: float | None = None,
     steps: int | None = None,
     resume: bool = False,
-    workers: int = 2,
+    workers: int | None = None,
     loaders: int = 0,
     seed: int = 0,
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     compile: Literal["auto", "on", "off"] = "auto",
     pause_after: int | None = None,
     cache: Path | None = None,
+    shard: bool = False,
 ) -> None:
     """Train a world model on one recording or several, for --minutes or for --steps.
 
     Example: worldsim train tiny --data data/push --out runs/tiny --minutes 20
 
     Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit.
+    Over machines: torchrun or accelerate launch --multi_gpu, then -m worldsim.cli train and so on;
+    they share the folders of --data and --out.
 
     Args:
         recipe: tiny or mini (two cores), small, base or large (a GPU).
@@ -78,7 +81,8 @@ def train(
         minutes: stop after so much training; 20 when --steps is not given.
         steps: stop after so many steps.
         resume: go on from the last checkpoint in --out.
-        workers: training processes.
+        workers: training processes on this machine, one a GPU; all GPUs, or two processes, when not
+            given. --resume takes any number.
         loaders: processes that read clips ahead for each of those; with 0 it reads them itself.
         seed: draws weights, clips and noise.
         precision: of the matrix products; auto takes the faster.
@@ -86,6 +90,7 @@ def train(
         pause_after: stop once so many steps are done in all, to go on later with --resume.
         cache: folder for all frames, decoded or drawn once by --loaders processes, 5 bytes a pixel;
             a GPU keeps them in its memory. A later run on the same data finds them there.
+        shard: cut weights, gradients and optimiser states over the processes (FSDP2).
     """
     from worldsim import recipes
     from worldsim.training.trainer import Budget
@@ -95,7 +100,7 @@ def train(
         minutes = 20.0
     if not data:
         raise InputError("--data needs a folder, or several")
-    arguments.at_most(arguments.MOST_WORKERS, workers=workers, loaders=loaders)
+    arguments.at_most(arguments.MOST_WORKERS, workers=workers or 0, loaders=loaders)
     arguments.not_negative(seed=seed, loaders=loaders)
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
@@ -113,6 +118,7 @@ def train(
         compile=compile,
         cache=cache,
         pause_after=pause_after,
+        shard=shard,
     )
     print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
 
