@@ -93,6 +93,7 @@ def train(
         shard: cut weights, gradients and optimiser states over the processes (FSDP2).
     """
     from worldsim import recipes
+    from worldsim.training.team import joined
     from worldsim.training.trainer import Budget
     from worldsim.training.trainer import train as run
 
@@ -120,7 +121,8 @@ def train(
         pause_after=pause_after,
         shard=shard,
     )
-    print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
+    if joined().is_main_process:
+        print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
 
 
 def rollout(
@@ -164,13 +166,13 @@ def bench(
 
     Args:
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
-            simulate (recording, on one core and on two), read (clips for training) or step (from
-            an action to a model's frame).
+            simulate (recording, on one core and on two), read (clips for training), step (from
+            an action to a model's frame) or train (share of the matmul peak).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
         scenario: render, simulate: the only one; all ten when not given.
-        size_px: simulate, read: width and height of the frames.
+        size_px: simulate, read, step, train: width and height of the frames.
     """
     arguments.positive(repeats=repeats)
     arguments.size_px(size_px)
@@ -181,7 +183,7 @@ def bench(
     run(arguments.folder(out), *options.get(what, (size_px,)), repeats)
 
 
-BENCHES = ("all", "render", "simulate", "read", "step")
+BENCHES = ("all", "render", "simulate", "read", "step", "train")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (

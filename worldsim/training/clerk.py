@@ -39,6 +39,7 @@ class Clerk:
         self.step_frames = job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
         self.pass_flops = self.step_frames * flops_per_frame(worker.model, tokens)
         self.noted_at, self.noted_s, self.noted_passes = worker.step, worker.elapsed_s, 0
+        self.noted_waited_s = 0.0
 
     @property
     def due(self) -> bool:
@@ -62,6 +63,7 @@ class Clerk:
             "loss": float(np.mean(self.losses)),
             "frames_per_s": round(rate, 1),
             "share_of_matmul_peak": round(share, 4),
+            "share_waiting_for_clips": round((worker.waited_s - self.noted_waited_s) / seconds, 4),
         }
         self.diary.note(entry)
         done = worker.step if job.steps is not None else worker.elapsed_s / 60
@@ -73,6 +75,7 @@ class Clerk:
         self.diary.show(done, text)
         self.noted_at, self.noted_s = worker.step, worker.elapsed_s
         self.noted_passes, self.losses = worker.passes, []
+        self.noted_waited_s = worker.waited_s
 
     def save(self, state: dict[str, Any]) -> None:
         """Probe and write a whole state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -63,6 +64,7 @@ class Worker:
         self.step, self.elapsed_s, self.stop = 0, 0.0, False
         self.position = 0  # of the next step's first clip: clips drawn so far by all processes
         self.passes = 0  # over one batch, in units of a forward pass
+        self.waited_s = 0.0  # for clips
         state = load_state(job.out) if job.resume else None
         self.precision = getattr(torch, state["precision"]) if state else self._agree(job.precision)
         self.model = self._made(state).train()
@@ -117,7 +119,9 @@ class Worker:
 
         Seed and position decide, so that runs resume and do not hang on who draws a clip.
         """
+        begin = time.perf_counter()
         clip = next(self.feed)
+        self.waited_s += time.perf_counter() - begin
         first = self.position + self.rank * self.size
         rngs = (np.random.default_rng([self.job.seed, first + i, 1]) for i in range(self.size))
         seeds = [int(rng.integers(2**62)) for rng in rngs]
