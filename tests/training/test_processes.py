@@ -175,7 +175,7 @@ def test_launched_processes_resume_a_run_of_one_and_one_dies(data: Path, tmp_pat
     with ended(pair):
         until(lambda: read(out)[-1]["step"] >= 22, pair)
         pair[1].kill()
-        assert "another training process ended before step" in after_the_kill(pair[0])
+        assert "another training process is gone; --resume" in after_the_kill(pair[0])
     first = next(entry for entry in read(out) if entry["step"] == 22)
     assert first["workers"] == 2 and first["clips"] == 2 * 2 + 20 * 4
     same(before, load_state(out), 0.0)
@@ -198,3 +198,20 @@ def children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     found = [int(each) for each in listed.read_text().split()] if listed.exists() else []
     return [each for each in found if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+@pytest.mark.slow
+def test_accelerate_launch_trains_as_two_workers_do(data: Path, pair: Path, tmp_path: Path) -> None:
+    script = tmp_path / "pair.py"
+    script.write_text(CLI)
+    line = f"launch --multi_gpu --num_processes 2 {script} train pair --data {data}"
+    line += f" --out {tmp_path / 'run'} --steps 6 --pause-after 4 --precision float32"
+    done = subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.accelerate_cli", *line.split()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("a checkpoint, with") == 1
+    same(load_state(pair), load_state(tmp_path / "run"), 0.0)

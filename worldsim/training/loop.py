@@ -18,7 +18,11 @@ def work(job: Job) -> bool:
     True when Ctrl-C ended it. Raises Diverged (in process 0), and Parted where another process
     ends before its time.
     """
-    worker = Worker(joined().process_index, job)
+    with together():
+        return _trained(Worker(joined().process_index, job))
+
+
+def _trained(worker: Worker) -> bool:
     before = signal.getsignal(signal.SIGINT)
 
     def stop(*_: object) -> None:
@@ -39,11 +43,10 @@ def _loop(worker: Worker) -> bool:
     try:
         while worker.progress(agreed_s) < 1.0 and not stopped and worker.step < last_step:
             progress = worker.progress(agreed_s)
-            with together(f"before step {worker.step + 1}"):
-                loss = worker.learn(progress)
-                worker.elapsed_s = time.monotonic() - begin
-                due = clerk is not None and clerk.due
-                loss, agreed_s, stopped, saving = worker.share(loss, due)
+            loss = worker.learn(progress)
+            worker.elapsed_s = time.monotonic() - begin
+            due = clerk is not None and clerk.due
+            loss, agreed_s, stopped, saving = worker.share(loss, due)
             if not (np.isfinite(loss) and np.isfinite(worker.clip())):
                 return _diverged(worker, clerk, loss)
             worker.update(progress)

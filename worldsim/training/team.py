@@ -75,21 +75,22 @@ def by_main(call: Callable[[], None]) -> None:
             call()
         except InputError as error:
             said = [str(error)]
-    broadcast_object_list(said)
+    with together():
+        broadcast_object_list(said)
     if said[0] is not None:
         raise InputError(said[0])
 
 
 @contextmanager
-def together(doing: str) -> Iterator[None]:
-    """Within it the end of another process is a Parted in one line."""
+def together() -> Iterator[None]:
+    """Within it the end of another process is a Parted, whose message is one line."""
     try:
         yield
     except RuntimeError as error:
         # gloo raises a bare RuntimeError.
         if isinstance(error, distributed.DistError) or "gloo" in str(error).lower():
             raise Parted(
-                f"another training process ended {doing}; --resume goes on from the last checkpoint"
+                "another training process is gone; --resume goes on from the last checkpoint"
             ) from error
         raise
 
@@ -149,10 +150,11 @@ def _answer(
     tqdm.set_lock(RLock())  # its own is a semaphore, which a process that is killed leaves behind
     try:
         stopped = work()
-    except (InputError, Diverged) as error:
+    except (InputError, Diverged, Parted) as error:
         answers.put(error)
         raise
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
     if rank == 0:
         answers.put(stopped)
