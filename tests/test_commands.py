@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +20,17 @@ from worldsim.agents.collect import Collector
 from worldsim.agents.rollout import replay
 from worldsim.bench import all as bench
 from worldsim.bench import read as bench_read
+from worldsim.bench import train as bench_train
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
 from worldsim.dreams import Dreamer
 from worldsim.episode import Episode
 from worldsim.eval.score import Report
+from worldsim.models.dit import WorldModel
+from worldsim.recipes import recipe
 from worldsim.sim.scenarios import SCENARIOS, Outcome
 from worldsim.sim.scenarios.push import PUSH
+from worldsim.training.machine import flops_per_frame
 
 REPORT_FILES = {"report.json", "report.html", "worst_1.webm", "contact_sheet.png"}
 
@@ -273,6 +277,27 @@ def test_a_rate_is_work_over_time() -> None:
     rates = bench.measure([bench.Probe("counted", lambda: calls.append(1), 100.0)], 1)
     counted = 100.0 * (len(calls) - 1) / bench.PROBE_S
     assert rates["counted"][0] == pytest.approx(counted, rel=0.05)
+
+
+def test_bench_of_training_counts_what_a_step_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PRESETS": ("tiny",), "EPISODES": 3, "STEPS": 17, "HELD_OUT": 1}.items():
+        monkeypatch.setattr(bench_train, name, value)
+    monkeypatch.setattr(bench_train.team, "size", lambda _: 1)
+    bench_train.run(tmp_path, size_px=16, repeats=2)
+    result = json.loads((tmp_path / "bench-train.json").read_text())
+    row = result["presets"]["tiny"]
+    frames = bench_train.CPU_CLIPS * 16
+    shape = asdict(recipe("tiny").architecture)
+    untrained = WorldModel(height_px=16, width_px=16, patch_px=16 // shape.pop("patches"), **shape)
+    blocks = 3 * frames * flops_per_frame(untrained, 8 * 8 + 4)
+    assert blocks < row["passes_flop"] < 1.2 * blocks
+    assert 0 < row["optimiser_flop"] < row["passes_flop"]
+    for share in ("share_of_peak", "share_of_peak_on_a_core"):
+        assert len(row[share]["rounds"]) == 2 and row[share]["median"] > 0
+    assert 0 < row["share_waiting_for_clips"] < 1 and row["steps_per_s"] > 0
+    assert 0.9 < row["memory_bytes"]["last_round"] / row["memory_bytes"]["first_round"] < 1.1
 
 
 def test_bench_of_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,7 @@ def train(
     compile: Literal["auto", "on", "off"] | None = None,
     pause_after: int | None = None,
     cache: Path | None = None,
+    shard: bool = False,
 ) -> None:
     """Train a world model on one recording or several, for --minutes or for --steps.
 
@@ -71,6 +72,8 @@ def train(
 
     Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit. With
     --from a run is made again as its run.json says; options beside it change that, and are told.
+    Over machines: torchrun or accelerate launch --multi_gpu, then -m worldsim.cli train and so on;
+    they share the folders of --data and --out.
 
     Args:
         recipe: tiny or mini (two cores), small, base or large (a GPU).
@@ -82,7 +85,8 @@ def train(
         minutes: stop after so much training; 20 when --steps is not given.
         steps: stop after so many steps.
         resume: go on from the last checkpoint in --out.
-        workers: training processes; 2 when not given.
+        workers: training processes on this machine, one a GPU; all GPUs, or two processes, when not
+            given. --resume takes any number.
         loaders: processes that read clips ahead for each of those; with 0, the default, it reads
             them itself.
         seed: draws weights, clips and noise; 0 when not given.
@@ -92,9 +96,11 @@ def train(
         pause_after: stop once so many steps are done in all, to go on later with --resume.
         cache: folder for all frames, decoded or drawn once by --loaders processes, 5 bytes a pixel;
             a GPU keeps them in its memory. A later run on the same data finds them there.
+        shard: cut weights, gradients and optimiser states over the processes (FSDP2).
     """
     from worldsim import recipes
     from worldsim.training.run import Options, again
+    from worldsim.training.team import joined
     from worldsim.training.trainer import Budget
     from worldsim.training.trainer import train as run
 
@@ -131,9 +137,11 @@ def train(
         budget,
         resume=resume,
         pause_after=pause_after,
+        shard=shard,
         **said,
     )
-    print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
+    if joined().is_main_process:
+        print(f"{out}: a checkpoint, with metrics.jsonl and loss.svg; worldsim evaluate judges it")
 
 
 def rollout(
@@ -177,13 +185,13 @@ def bench(
 
     Args:
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
-            simulate (recording, on one core and on two), read (clips for training) or step (from
-            an action to a model's frame).
+            simulate (recording, on one core and on two), read (clips for training), step (from
+            an action to a model's frame) or train (share of the matmul peak).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
         scenario: render, simulate: the only one; all ten when not given.
-        size_px: simulate, read: width and height of the frames.
+        size_px: simulate, read, step, train: width and height of the frames.
     """
     arguments.positive(repeats=repeats)
     arguments.size_px(size_px)
@@ -194,7 +202,7 @@ def bench(
     run(arguments.folder(out), *options.get(what, (size_px,)), repeats)
 
 
-BENCHES = ("all", "render", "simulate", "read", "step")
+BENCHES = ("all", "render", "simulate", "read", "step", "train")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,7 @@ def test_a_run_says_what_made_it(made: Path) -> None:
         told["versions"]["torch"] == torch.__version__
     )
     assert {"python", "numpy", "diffusers", "worldsim"} <= told["versions"].keys()
-    assert "pytest" in told["command"]
+    assert told["command"] == shlex.join(sys.orig_argv)
     assert told["git"] == revision()
     assert (made / "run/loss.svg").is_file() and read(made / "run")
     facts = facts_of(str(made / "run"))

@@ -35,8 +35,9 @@ from worldsim.training.objective import Clip
 from worldsim.training.optimiser import schedule
 from worldsim.training.settings import Architecture, Recipe, Settings
 from worldsim.training.state import load_state
+from worldsim.training.team import Diverged
 from worldsim.training.trainer import Budget, train
-from worldsim.training.worker import Diverged, Job, Worker
+from worldsim.training.worker import Job, Worker
 
 SMALL = Recipe(
     "small",
@@ -50,15 +51,6 @@ SMALL = Recipe(
         ema_decay=0.9,
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six short Push episodes."""
-    folder = tmp_path_factory.mktemp("push") / "data"
-    facts = {"scenario": "push", "split": "id", "seed": 3, "steps": 12}
-    simulate(Collector("push", "id", 3, 12), facts, 6, folder, progress=False)
-    return folder
 
 
 def run(data: Path | Sequence[Path], out: Path, steps: int = 20, **options: object) -> Path:
@@ -94,7 +86,6 @@ def job(data: Path, out: Path) -> Job:
         compile=False,
         pause_after=None,
         progress=False,
-        meeting="",
     )
 
 
@@ -150,26 +141,28 @@ def test_workers_share_out_the_positions_of_clips(
         return batch(self, positions)
 
     monkeypatch.setattr(ClipDataset, "batch", watched)
-    monkeypatch.setattr(Worker, "_agree", lambda *_: torch.float32)  # alone in its process
     for rank in (0, 1):
         worker = Worker(rank, job(data, tmp_path))
-        for worker.step in range(3):
+        for _ in range(3):
             worker.draw()
     assert sorted(drawn) == list(range(12)) and drawn[:4] == [0, 1, 4, 5]
 
 
-def test_noise_and_the_history_coin_have_streams_of_their_own(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_noise_hangs_on_the_clip_and_the_history_coin_on_the_step(
+    data: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Worker, "_agree", lambda *_: torch.float32)
-    noises, coins = set(), []
+    noises, coins = [], []
     for rank in (0, 1):
         worker = Worker(rank, job(data, tmp_path))
         for worker.step in range(3):
-            noises.add(worker.draw()[1].initial_seed())
+            worker.position = 4 * worker.step
+            noises += [rng.initial_seed() for rng in worker.draw()[1]]
             coins.append(worker.coin().random())
     # The coin is the same for both ranks, the noise is not.
-    assert len(noises) == 6 and coins[:3] == coins[3:] and len(set(coins)) == 3
+    assert len(set(noises)) == 12 and coins[:3] == coins[3:] and len(set(coins)) == 3
+    wide = replace(SMALL, settings=replace(SMALL.settings, clips_per_worker=4))
+    alone = Worker(0, replace(job(data, tmp_path), recipe=wide, workers=1))
+    assert [rng.initial_seed() for rng in alone.draw()[1]] == noises[:2] + noises[6:8]
 
 
 def test_a_mix_is_trained_on_and_its_digests_are_kept(data: Path, tmp_path: Path) -> None:
@@ -304,9 +297,8 @@ def test_bad_input_is_named_and_nothing_is_written(data: Path, tmp_path: Path) -
     with pytest.raises(InputError, match="other seed"):
         run(data, out, steps=1, seed=5, resume=True)
     (out / "state.safetensors").write_bytes((out / "state.safetensors").read_bytes()[:1000])
-    for workers in (1, 2):
-        with pytest.raises(InputError, match="other workers" if workers == 2 else "is damaged"):
-            run(data, out, steps=1, resume=True, workers=workers)
+    with pytest.raises(InputError, match="is damaged"):
+        run(data, out, steps=1, resume=True)
     with pytest.raises(InputError, match="pause-after must be at least 1"):
         run(data, tmp_path / "other", pause_after=0)
     assert not (tmp_path / "other").exists()
@@ -348,7 +340,9 @@ def test_a_metrics_line_cut_off_by_a_crash_is_left_out(tmp_path: Path) -> None:
 
 
 def test_most_frames_are_drawn_from_pure_noise() -> None:
-    levels = objective.signal_levels((400, 50), 0.8, torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(0)
+    drawn, luck = torch.rand((2, 400, 50), generator=rng)
+    levels = objective.signal_levels(drawn, luck, 0.8)
     assert abs(float((levels == 0).float().mean()) - 0.8) < 0.01
     noised = levels[levels > 0]
     assert abs(float(noised.mean()) - 0.5) < 0.02
@@ -362,7 +356,7 @@ def test_a_task_is_the_clip_one_step_apart() -> None:
     )
     frames = torch.arange(5.0)[None, :, None, None, None].expand(1, 5, 4, 8, 8).clone()
     clip = Clip(frames, torch.zeros(1, 4, 2), torch.zeros(1, dtype=torch.long))
-    task = objective.make_task(clip, settings, torch.Generator().manual_seed(0))
+    task = objective.make_task(clip, settings, [torch.Generator().manual_seed(0)])
     assert torch.equal(task.previous, frames[:, :-1])
     level = task.timestep[..., None, None, None]
     noise = (task.hidden_states - level * frames[:, 1:]) / (1 - level)

@@ -172,7 +172,8 @@ def _training(
     actions = torch.from_numpy(episode.actions[: settings.clip_frames - 1])
     numbers = torch.full((CLIPS,), model.domain(episode.scene.scenario).index)
     clip = Clip(frames, actions.expand(CLIPS, -1, -1), numbers).to(device)
-    task = make_task(clip, settings, torch.Generator(device).manual_seed(0))
+    rngs = [torch.Generator(device).manual_seed(index) for index in range(CLIPS)]
+    task = make_task(clip, settings, rngs)
 
     def step() -> None:
         student.zero_grad()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from worldsim.training.log import Diary
 from worldsim.training.machine import flops_per_frame, matmul_flops
 from worldsim.training.probe import Probe
+from worldsim.training.state import averaged, save_model, save_state
 
 if TYPE_CHECKING:
     from worldsim.training.worker import Worker
@@ -29,7 +30,7 @@ class Clerk:
         total, unit = (job.steps, "step") if job.steps is not None else (job.minutes, "min")
         assert total is not None
         self.diary = Diary(job.out, worker.step, total, unit, job.progress)
-        self.probe = Probe(worker.clips.held_out_episodes(least_each=2), worker.model)
+        self.probe = Probe(job.clips.held_out_episodes(least_each=2), worker.model)
         self.probed: dict[str, float] = {}
         self.peak_flops = job.workers * matmul_flops(worker.precision, worker.device)
         config = worker.model.config
@@ -38,14 +39,17 @@ class Clerk:
         self.step_frames = job.workers * settings.clips_per_worker * (settings.clip_frames - 1)
         self.pass_flops = self.step_frames * flops_per_frame(worker.model, tokens)
         self.noted_at, self.noted_s, self.noted_passes = worker.step, worker.elapsed_s, 0
+        self.noted_waited_s = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return time.monotonic() - self.saved_at > SAVE_EVERY_S
 
     def after_step(self, loss: float) -> None:
-        worker = self.worker
         self.losses.append(loss)
-        if worker.step - self.noted_at >= NOTE_EVERY_STEPS:
+        if self.worker.step - self.noted_at >= NOTE_EVERY_STEPS:
             self.note()
-        if time.monotonic() - self.saved_at > SAVE_EVERY_S:
-            self.save()
 
     def note(self) -> None:
         worker, job = self.worker, self.worker.job
@@ -55,11 +59,11 @@ class Clerk:
         flops = (worker.passes - self.noted_passes) * self.pass_flops
         share = flops / seconds / self.peak_flops
         entry = {
-            "step": worker.step,
-            "elapsed_s": round(worker.elapsed_s, 2),
+            **self._where(),
             "loss": float(np.mean(self.losses)),
             "frames_per_s": round(rate, 1),
             "share_of_matmul_peak": round(share, 4),
+            "share_waiting_for_clips": round((worker.waited_s - self.noted_waited_s) / seconds, 4),
         }
         self.diary.note(entry)
         done = worker.step if job.steps is not None else worker.elapsed_s / 60
@@ -71,15 +75,25 @@ class Clerk:
         self.diary.show(done, text)
         self.noted_at, self.noted_s = worker.step, worker.elapsed_s
         self.noted_passes, self.losses = worker.passes, []
+        self.noted_waited_s = worker.waited_s
 
-    def save(self) -> None:
-        worker = self.worker
+    def save(self, state: dict[str, Any]) -> None:
+        """Probe and write a whole state."""
+        worker, out = self.worker, self.worker.job.out
         if self.losses:
             self.note()
-        with worker.averaged() as model:
-            self.probed = self.probe.measure(model)
-        self.diary.note(
-            {"step": worker.step, "elapsed_s": round(worker.elapsed_s, 2), **self.probed}
-        )
-        worker.save()
+        model = averaged(state, worker.model)
+        self.probed = self.probe.measure(model)
+        self.diary.note({**self._where(), **self.probed})
+        save_state(out, state)
+        save_model(out, model.half())
         self.saved_step, self.saved_at = worker.step, time.monotonic()
+
+    def _where(self) -> dict[str, Any]:
+        worker = self.worker
+        return {
+            "step": worker.step,
+            "clips": worker.position,
+            "workers": worker.job.workers,
+            "elapsed_s": round(worker.elapsed_s, 2),
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -14,16 +15,21 @@ Compile = Literal["auto", "on", "off"]
 _SIZE, _GPU_SIZE = 1024, 8192
 
 
-def matmul_flops(dtype: torch.dtype, device: torch.device, seconds: float = 0.4) -> float:
+def matmul_flops(
+    dtype: torch.dtype,
+    device: torch.device,
+    seconds: float = 0.4,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Measured FLOP/s of square matrix products in this process: the best of several."""
     size = _GPU_SIZE if device.type == "cuda" else _SIZE
     left, right = torch.randn(2, size, size).to(device, dtype)
     best = 0.0
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        begin = time.perf_counter()
+    end = clock() + seconds
+    while clock() < end:
+        begin = clock()
         (left @ right)[0, 0].item()
-        best = max(best, 2 * size**3 / (time.perf_counter() - begin))
+        best = max(best, 2 * size**3 / (clock() - begin))
     return best
 
 

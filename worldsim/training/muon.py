@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worldsim.training.shards import cut, gathered
+
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 _LEAST_NORM = 1e-7
@@ -18,6 +20,7 @@ _LEAST_NORM = 1e-7
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised (Jordan et al. 2024); for matrices only.
 
+    Of a sharded matrix the whole gradient is gathered, and every process updates its own part.
     The learning rate is matched to AdamW's as in Moonlight (Liu et al. 2025, equation 4).
     """
 
@@ -46,12 +49,12 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(matrix)
                 average = state["momentum_buffer"].lerp_(matrix.grad, 1.0 - momentum)
                 ahead = matrix.grad.lerp(average, momentum)  # Nesterov's
-                alike.setdefault(matrix.shape, []).append((matrix, ahead))
+                alike.setdefault(matrix.shape, []).append((matrix, gathered(ahead)))
             for shape, pairs in alike.items():
                 updates = orthogonal(torch.stack([ahead for _, ahead in pairs]), self._precision)
                 for (matrix, _), update in zip(pairs, updates, strict=True):
                     matrix.mul_(1.0 - rate * group["weight_decay"])
-                    matrix.add_(update, alpha=-rate * 0.2 * sqrt(max(shape)))
+                    matrix.add_(cut(update, matrix), alpha=-rate * 0.2 * sqrt(max(shape)))
 
 
 def orthogonal(matrices: Tensor, precision: torch.dtype) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -35,39 +36,44 @@ class Task:
     causal: Tensor  # ()
 
 
-def signal_levels(shape: tuple[int, int], pure_noise_share: float, rng: torch.Generator) -> Tensor:
-    """An independent signal level per frame (Diffusion Forcing, algorithm 1).
+def signal_levels(levels: Tensor, luck: Tensor, pure_noise_share: float) -> Tensor:
+    """An independent signal level per frame (Diffusion Forcing, algorithm 1), from uniform draws.
 
     Most frames are pure noise after a given past: the case that stepping meets.
     """
-    levels = torch.rand(shape, generator=rng, device=rng.device)
-    levels[torch.rand(shape, generator=rng, device=rng.device) < pure_noise_share] = 0.0
-    return levels
+    return torch.where(luck < pure_noise_share, 0.0, levels)
 
 
-def make_task(clip: Clip, settings: Settings, rng: torch.Generator, full: bool = False) -> Task:
-    """Noise the frames to draw and roughen the ones given before them; all on the rng's device.
+def make_task(
+    clip: Clip, settings: Settings, rngs: Sequence[torch.Generator], full: bool = False
+) -> Task:
+    """Noise the frames to draw and roughen the ones given before them.
 
+    Every clip has a generator of its own, all on one device: its task does not hang on the others.
     Where `full`, every frame will see every other: most frames before are hidden, since they would
     tell the answer, and levels are uniform.
     """
     target, previous = clip.frames[:, 1:], clip.frames[:, :-1]
-    shape, device = (target.shape[0], target.shape[1]), rng.device
-    levels = signal_levels(shape, 0.0 if full else settings.pure_noise_share, rng)
+    levels, luck, kept, acted = _draw(torch.rand, (4, target.shape[1]), rngs).unbind(1)
+    levels = signal_levels(levels, luck, 0.0 if full else settings.pure_noise_share)
     hide = settings.full_hide_previous_chance if full else settings.hide_previous_chance
     level = levels[..., None, None, None]
-    noise = torch.randn(target.shape, generator=rng, device=device)
-    spread = torch.rand((shape[0], 1, 1, 1, 1), generator=rng, device=device)
-    rough = torch.randn(previous.shape, generator=rng, device=device)
-    kept, acted = (torch.rand(shape, generator=rng, device=device) for _ in range(2))
+    noise, rough = _draw(torch.randn, (2, *target.shape[1:]), rngs).unbind(1)
+    spread = _draw(torch.rand, (1, 1, 1, 1), rngs)
     return Task(
         hidden_states=level * target + (1 - level) * noise,
         timestep=levels,
         previous=previous + settings.previous_noise_std * spread * rough,
         given=kept >= hide,
         action_given=acted >= settings.drop_action_chance,
-        causal=torch.tensor(not full, device=device),
+        causal=torch.tensor(not full, device=levels.device),
     )
+
+
+def _draw(
+    draw: Callable[..., Tensor], shape: tuple[int, ...], rngs: Sequence[torch.Generator]
+) -> Tensor:
+    return torch.stack([draw(shape, generator=rng, device=rng.device) for rng in rngs])
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import torch
 from worldsim.models.dit import WorldModel
 from worldsim.training.muon import Muon
 from worldsim.training.settings import Settings
+from worldsim.training.shards import cut_state
 
 
 class Optimiser:
@@ -45,8 +46,9 @@ class Optimiser:
         return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.muon.load_state_dict(state["muon"])
-        self.adamw.load_state_dict(state["adamw"])
+        """`state` holds whole tensors; sharded parameters take their parts."""
+        self.muon.load_state_dict(cut_state(state["muon"], self.muon))
+        self.adamw.load_state_dict(cut_state(state["adamw"], self.adamw))
 
 
 def schedule(step: int, progress: float, settings: Settings) -> float:

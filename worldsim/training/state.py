@@ -18,19 +18,24 @@ from worldsim.models.dit import WorldModel
 
 STATE = "state.safetensors"
 READABLE = 0o644  # safetensors writes files that only their owner may read
-KEYS = {"model", "optimiser", "average", "step", "elapsed_s", "precision"}
+KEYS = {"model", "optimiser", "average", "step", "clips", "elapsed_s", "precision"}
 
 
-def save_model(folder: Path, model: WorldModel, half: bool = False) -> None:
+def averaged(state: dict[str, Any], model: WorldModel) -> WorldModel:
+    """A model of its own, as `model` is, with the moving average's weights of a whole state."""
+    twin: WorldModel = WorldModel.from_config(model.config)
+    names = [name for name, _ in model.named_parameters()]
+    weights = dict(zip(names, state["average"]["shadow_params"], strict=True))
+    twin.load_state_dict({**state["model"], **weights})
+    twin.to(model.device)
+    return twin
+
+
+def save_model(folder: Path, model: WorldModel) -> None:
     """Write config.json and the weights; an interrupted write leaves the old ones."""
     draft = folder / f".draft-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
-    stored = model
-    if half:
-        stored = WorldModel.from_config(model.config)
-        stored.load_state_dict(model.state_dict())
-        stored = stored.half()
-    stored.save_pretrained(draft)
+    model.save_pretrained(draft)
     for name in (WEIGHTS, CONFIG):
         (draft / name).chmod(READABLE)
         os.replace(draft / name, folder / name)

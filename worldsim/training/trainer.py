@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
-from multiprocessing.queues import SimpleQueue
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.multiprocessing.spawn import ProcessException, spawn
 
 from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import ClipDataset
 from worldsim.data.store import SUFFIX, save_episode
 from worldsim.errors import InputError
+from worldsim.training import team
 from worldsim.training.log import CURVE, METRICS
+from worldsim.training.loop import work
 from worldsim.training.machine import Compile, Precision, choose_precision, has_compiler
 from worldsim.training.run import RUN, made_by, read_run
 from worldsim.training.settings import Recipe
 from worldsim.training.state import STATE
-from worldsim.training.worker import Diverged, Job, work
+from worldsim.training.worker import Job
 
 STARTS = "starts"
 EARLY = {RUN, METRICS, CURVE, STARTS}
@@ -57,13 +54,14 @@ def train(
     *,
     weights: Sequence[float] | None = None,
     resume: bool = False,
-    workers: int = 2,
+    workers: int | None = None,
     loaders: int = 0,
     seed: int = 0,
     precision: Precision = "auto",
     compile: Compile = "auto",
     pause_after: int | None = None,
     cache: Path | None = None,
+    shard: bool = False,
     progress: bool = True,
 ) -> Path:
     """Train `recipe` on one dataset or a mix by `weights`, write the run into `out`, return it.
@@ -73,18 +71,15 @@ def train(
     `out` becomes a checkpoint folder: config.json, weights (the moving average), starts/, and
     beside them metrics.jsonl, loss.svg, run.json and the state to resume from. With `resume` a run
     goes on where its last checkpoint left it, bit for bit under a budget of steps (one of minutes
-    hangs on the clock). `pause_after` stops once so many steps are done, to be resumed. Each of
-    the `workers` has `loaders` processes that read clips for it ahead, or reads them itself; with a
-    `cache` folder they decode or draw every frame once instead.
+    hangs on the clock) and by the same number of processes. `pause_after` stops once so many steps
+    are done, to be resumed. The `workers` are processes of this machine: one a GPU or two when not
+    given; or a launcher started them (accelerate launch, torchrun), on any machines. Each has
+    `loaders` processes that read clips for it ahead, or reads them itself; with a `cache` folder
+    they decode or draw every frame once instead. With `shard` each keeps a part of the weights.
 
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
-    if workers < 1:
-        raise InputError(f"--workers must be at least 1, got {workers}")
-    if torch.cuda.is_available() and workers > torch.cuda.device_count():
-        raise InputError(
-            f"--workers {workers} needs as many GPUs; there are {torch.cuda.device_count()}"
-        )
+    workers, local = team.size(workers), team.joined().is_local_main_process
     if loaders < 0:
         raise InputError(f"--loaders must be 0 or more, got {loaders}")
     if pause_after is not None and pause_after < 1:
@@ -92,18 +87,17 @@ def train(
     paths = [data] if isinstance(data, Path) else list(data)
     settings = recipe.settings
     clips = ClipDataset(
-        paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress
+        paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress and local
     )
-    compiled = _compiles(compile, budget)
+    compiled = _compiles(compile, budget, shard)
     facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
     facts |= {"data": [data.digest for data in clips.datasets], "weights": list(clips.weights)}
     if precision == "auto":
         precision = _chosen(out, resume)
     facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
-    _refuse(out, resume, facts)
-    with locked(out, "training in"), tempfile.TemporaryDirectory() as meeting:
-        if not resume:
-            _prepare(out, clips, facts | made_by(paths, loaders, cache))
+    origin = made_by(paths, loaders, cache)
+    with ExitStack() as held:
+        team.by_main(lambda: _take(held, Path(out), clips, resume, facts, origin))
         job = Job(
             recipe=recipe,
             clips=clips,
@@ -119,9 +113,10 @@ def train(
             pause_after=pause_after,
             progress=progress,
             cache=cache,
-            meeting=f"file://{meeting}/store",
+            shard=shard,
         )
-        stopped = _run(job)
+        alone = workers == 1 or team.joined().num_processes > 1
+        stopped = work(job) if alone else team.start(partial(work, job), workers)
     if stopped:
         raise KeyboardInterrupt
     return Path(out)
@@ -137,49 +132,31 @@ def _chosen(out: Path, resume: bool) -> Precision:
     return "bfloat16" if bfloat16 else "float32"
 
 
-def _compiles(wanted: Compile, budget: Budget) -> bool:
+def _compiles(wanted: Compile, budget: Budget, shard: bool) -> bool:
     """Compiling takes a minute or two and makes a step 1.4 times as fast: not for short runs."""
+    if shard:
+        if wanted == "on":
+            raise InputError("--compile on does not go with --shard; leave one of them out")
+        return False
     if wanted == "on" and not has_compiler():
         raise InputError("--compile on needs a C++ compiler (g++, or name one in CXX)")
     long = budget.minutes is not None and budget.minutes >= 10
     return wanted == "on" or (wanted == "auto" and long and has_compiler())
 
 
-def _run(job: Job) -> bool:
-    """Run the job's workers; True when Ctrl-C ended them."""
-    if job.workers == 1:
-        return work(0, job)
-    answers: SimpleQueue[bool | Exception] = get_context("spawn").SimpleQueue()
-    processes = spawn(_answer, (job, answers), nprocs=job.workers, join=False)
-    interrupted = False
-    while True:
-        try:
-            if processes.join():
-                break
-        except KeyboardInterrupt:
-            interrupted = True
-            for pid in processes.pids():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGINT)
-        except ProcessException as failure:
-            if interrupted:
-                break
-            answer = None if answers.empty() else answers.get()
-            if isinstance(answer, Exception):
-                raise answer from None
-            raise RuntimeError(f"a training process died: {failure}") from failure
-    return interrupted or (not answers.empty() and answers.get() is True)
-
-
-def _answer(rank: int, job: Job, answers: SimpleQueue[bool | Exception]) -> None:
-    """A worker's end or error, told to the process that waits for it."""
-    try:
-        stopped = work(rank, job)
-    except (InputError, Diverged) as error:
-        answers.put(error)
-        raise
-    if rank == 0:
-        answers.put(stopped)
+def _take(
+    held: ExitStack,
+    out: Path,
+    clips: ClipDataset,
+    resume: bool,
+    facts: dict[str, Any],
+    origin: dict[str, Any],
+) -> None:
+    """Hold `out` for this run, a new one described in it by `facts` and `origin`."""
+    _refuse(out, resume, facts)
+    held.enter_context(locked(out, "training in"))
+    if not resume:
+        _prepare(out, clips, facts | origin)
 
 
 def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
@@ -196,7 +173,8 @@ def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
     if not path.is_file() or not (out / STATE).is_file():
         raise InputError(f"{out} has no checkpoint to resume; start it without --resume")
     before = read_run(out)
-    other = [key for key in facts if before.get(key) != facts[key]]
+    # Clips are counted, so another number of processes goes on where the last ones stopped.
+    other = [key for key in facts if key != "workers" and before.get(key) != facts[key]]
     if other:
         raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
 

@@ -1,30 +1,28 @@
-"""One training process: draws clips, shares gradients with the others, keeps the run's files."""
+"""One training process: draws clips and shares gradients with the others."""
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from accelerate.utils import broadcast, reduce
 from diffusers.training_utils import EMAModel
-from torch import distributed
 
 from worldsim.data.clips import ClipDataset
 from worldsim.models.dit import WorldModel
 from worldsim.training import objective
-from worldsim.training.clerk import Clerk
 from worldsim.training.feed import feed
 from worldsim.training.machine import Precision, choose_precision
 from worldsim.training.objective import Clip
 from worldsim.training.optimiser import Optimiser
 from worldsim.training.settings import Recipe
-from worldsim.training.state import load_state, save_model, save_state
+from worldsim.training.shards import cut, gathered, shard, whole
+from worldsim.training.state import load_state
+from worldsim.training.team import joined
 
 
 @dataclass(frozen=True)
@@ -44,56 +42,90 @@ class Job:
     compile: bool
     pause_after: int | None
     progress: bool
-    meeting: str
     cache: Path | None = None
+    shard: bool = False
+
+
+class Shared(NamedTuple):
+    """What all processes know after a step: the mean loss, process 0's clock, what comes next."""
+
+    loss: float
+    elapsed_s: float
+    stop: bool
+    save: bool
 
 
 class Worker:
-    """The state of a run in one process; rank 0 also writes the files."""
+    """The state of a run in one process."""
 
     def __init__(self, rank: int, job: Job) -> None:
         self.rank, self.job, self.settings = rank, job, job.recipe.settings
-        self.device = torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
-        self.clips = job.clips
+        self.device = joined().device
         self.step, self.elapsed_s, self.stop = 0, 0.0, False
+        self.position = 0  # of the next step's first clip: clips drawn so far by all processes
         self.passes = 0  # over one batch, in units of a forward pass
-        torch.manual_seed(job.seed)
-        self.model = build(job.recipe, self.clips).to(self.device).train()
+        self.waited_s = 0.0  # for clips
+        state = load_state(job.out) if job.resume else None
+        self.precision = getattr(torch, state["precision"]) if state else self._agree(job.precision)
+        self.model = self._made(state).train()
         self.average = EMAModel(
             self.model.parameters(), decay=self.settings.ema_decay, foreach=True
         )
-        state = load_state(job.out) if job.resume else None
-        self.precision = getattr(torch, state["precision"]) if state else self._agree(job.precision)
         self.optimiser = Optimiser(self.model, self.settings, self.precision)
         if state:
             self.restore(state)
-        size = self.settings.clips_per_worker
-        first, stride = (self.step * job.workers + rank) * size, job.workers * size
-        self.feed = feed(self.clips, size, first, stride, self.device, job.loaders, job.cache)
+        first, stride = self.position + rank * self.size, job.workers * self.size
+        clips, loaders = job.clips, job.loaders
+        self.feed = feed(clips, self.size, first, stride, self.device, loaders, job.cache)
         self.network = self.model
         if job.compile:
             self.network = cast(WorldModel, torch.compile(self.model, dynamic=False))
 
+    @property
+    def size(self) -> int:
+        """Clips of a step in this process."""
+        return self.settings.clips_per_worker
+
+    def _made(self, state: dict[str, Any] | None) -> WorldModel:
+        """The model, the same in all processes, sharded where the job says so."""
+        torch.manual_seed(self.job.seed)
+        model = build(self.job.recipe, self.job.clips)
+        if state:
+            model.load_state_dict(state["model"])
+        model.to(self.device)
+        broadcast(list(model.state_dict().values()))
+        if self.job.shard and self.job.workers > 1:
+            shard(model, self.job.workers)
+        return model
+
     def _agree(self, wanted: Precision) -> torch.dtype:
-        """The precision that rank 0 chooses."""
-        chosen = torch.tensor([float(choose_precision(wanted, self.device) == torch.bfloat16)])
-        if self.job.workers > 1:
-            distributed.broadcast(chosen, 0)
-        return torch.bfloat16 if chosen.item() else torch.float32
+        """The precision that process 0 chooses."""
+        fast = choose_precision(wanted, self.device) == torch.bfloat16
+        chosen = torch.tensor([float(fast)], device=self.device)
+        return torch.bfloat16 if broadcast(chosen).item() else torch.float32
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
+        """Take up all but the model's weights from a whole state."""
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.average.to(self.device)
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        pairs = zip(self.average.shadow_params, self.model.parameters(), strict=True)
+        self.average.shadow_params = [cut(kept, parameter) for kept, parameter in pairs]
+        self.step, self.position = state["step"], state["clips"]
+        self.elapsed_s = state["elapsed_s"]
 
-    def draw(self) -> tuple[Clip, torch.Generator]:
-        """The next clips and this step's noise: seed, step and rank decide, so runs resume."""
+    def draw(self) -> tuple[Clip, list[torch.Generator]]:
+        """The next clips and the noise of each.
+
+        Seed and position decide, so that runs resume and do not hang on who draws a clip.
+        """
+        begin = time.perf_counter()
         clip = next(self.feed)
-        rng = np.random.default_rng([self.job.seed, self.step, 1 + self.rank])
-        noise = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
-        return clip, noise
+        self.waited_s += time.perf_counter() - begin
+        first = self.position + self.rank * self.size
+        rngs = (np.random.default_rng([self.job.seed, first + i, 1]) for i in range(self.size))
+        seeds = [int(rng.integers(2**62)) for rng in rngs]
+        return clip, [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
 
     def coin(self) -> np.random.Generator:
         """What this step decides for all workers alike."""
@@ -101,10 +133,10 @@ class Worker:
 
     def learn(self, progress: float) -> float:
         """Gradients of one batch; returns its loss."""
-        clip, noise = self.draw()
+        clip, rngs = self.draw()
         coin = self.coin()
         full = coin.random() < self.settings.full_chance
-        task = objective.make_task(clip, self.settings, noise, full)
+        task = objective.make_task(clip, self.settings, rngs, full)
         dreams = coin.random() < self.settings.history_chance
         passes = int(coin.integers(1, self.settings.history_passes + 1))
         with torch.autocast(
@@ -119,31 +151,32 @@ class Worker:
         loss.backward()
         return loss.item()
 
-    def share(self, loss: float) -> tuple[float, float, bool]:
-        """Average the gradients over workers; the mean loss, rank 0's clock, whether to stop."""
-        facts = torch.tensor([loss, self.elapsed_s if self.rank == 0 else 0.0, float(self.stop)])
-        facts = facts.to(self.device)
+    def share(self, loss: float, save: bool) -> Shared:
+        """Average the gradients over the processes, if FSDP has not, and share the facts."""
+        mine = [loss, self.elapsed_s if self.rank == 0 else 0.0, float(self.stop), float(save)]
+        facts = torch.tensor(mine, device=self.device)
         if self.job.workers > 1:
-            gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-            flat = torch.cat([*(g.flatten() for g in gradients), facts])
-            distributed.all_reduce(flat)
-            parts = flat[: -len(facts)].div_(self.job.workers).split([g.numel() for g in gradients])
-            for gradient, part in zip(gradients, parts, strict=True):
+            sharded = self.job.shard
+            found = [p.grad for p in self.model.parameters() if p.grad is not None and not sharded]
+            flat = reduce(torch.cat([*(g.flatten() for g in found), facts]), "mean")
+            *parts, facts = flat.split([*(g.numel() for g in found), len(facts)])
+            for gradient, part in zip(found, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
-            facts = flat[-len(facts) :]
-        return float(facts[0]) / self.job.workers, float(facts[1]), bool(facts[2] > 0)
+        loss, elapsed_s, stop, saving = facts.tolist()
+        return Shared(loss, elapsed_s * self.job.workers, stop > 0, saving > 0)
 
     def clip(self) -> float:
         """Clip the gradients; their norm before."""
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
-        return float(norm)
+        return float(gathered(norm))
 
     def update(self, progress: float) -> None:
         self.optimiser.step(self.step, progress)
         self.model.zero_grad(set_to_none=True)
-        if self.rank == 0:
+        if self.rank == 0 or self.job.shard:
             self.average.step(self.model.parameters())
         self.step += 1
+        self.position += self.job.workers * self.size
 
     def progress(self, elapsed_s: float) -> float:
         if self.job.steps is not None:
@@ -151,30 +184,20 @@ class Worker:
         assert self.job.minutes is not None
         return min(1.0, elapsed_s / (60.0 * self.job.minutes))
 
-    def save(self) -> None:
-        save_state(
-            self.job.out,
+    def state(self) -> dict[str, Any]:
+        """Everything that a run needs to go on, whole; where it is sharded all must call this."""
+        state: dict[str, Any] = whole(
             {
                 "model": self.model.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "average": self.average.state_dict(),
                 "step": self.step,
+                "clips": self.position,
                 "elapsed_s": self.elapsed_s,
                 "precision": str(self.precision).removeprefix("torch."),
-            },
+            }
         )
-        with self.averaged():
-            save_model(self.job.out, self.model, half=True)
-
-    @contextmanager
-    def averaged(self) -> Iterator[WorldModel]:
-        """Within it the model has its moving average's weights."""
-        self.average.store(self.model.parameters())
-        self.average.copy_to(self.model.parameters())
-        try:
-            yield self.model
-        finally:
-            self.average.restore(self.model.parameters())
+        return state
 
 
 def build(recipe: Recipe, clips: ClipDataset) -> WorldModel:
@@ -196,62 +219,3 @@ def build(recipe: Recipe, clips: ClipDataset) -> WorldModel:
     images = np.stack([each.mean_frame for each in known])
     model.mean_image.copy_(torch.from_numpy(images))
     return cast(WorldModel, model)
-
-
-def work(rank: int, job: Job) -> bool:
-    """Train in this process until the budget is spent; True when Ctrl-C ended it."""
-    if job.workers > 1:
-        torch.set_num_threads(1)
-        distributed.init_process_group(
-            "gloo", init_method=job.meeting, rank=rank, world_size=job.workers
-        )
-    worker = Worker(rank, job)
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: object) -> None:
-        worker.stop = True
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        return _loop(worker)
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if job.workers > 1:
-            distributed.destroy_process_group()
-
-
-class Diverged(RuntimeError):
-    """The loss is no longer a number."""
-
-
-def _loop(worker: Worker) -> bool:
-    job = worker.job
-    clerk = Clerk(worker) if worker.rank == 0 else None
-    last_step = job.pause_after if job.pause_after is not None else np.inf
-    agreed_s, stopped, begin = worker.elapsed_s, False, time.monotonic() - worker.elapsed_s
-    try:
-        while worker.progress(agreed_s) < 1.0 and not stopped and worker.step < last_step:
-            progress = worker.progress(agreed_s)
-            loss = worker.learn(progress)
-            worker.elapsed_s = time.monotonic() - begin
-            loss, agreed_s, stopped = worker.share(loss)
-            if not (np.isfinite(loss) and np.isfinite(worker.clip())):
-                return _diverged(worker, clerk, loss)
-            worker.update(progress)
-            if clerk is not None:
-                clerk.after_step(loss)
-        if clerk is not None:
-            clerk.save()
-        return stopped
-    finally:
-        if clerk is not None:
-            clerk.diary.close(job.out)
-
-
-def _diverged(worker: Worker, clerk: Clerk | None, loss: float) -> bool:
-    """All workers come here at the same step; rank 0 says so."""
-    if clerk is None:
-        return False
-    wrong = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
-    kept = f"{worker.job.out} (step {clerk.saved_step})" if clerk.saved_step else "none yet"
-    raise Diverged(f"{wrong} at step {worker.step}; last good checkpoint: {kept}")
