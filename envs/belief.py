@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.reading.memory import Memory
 from worldsim.sim.scene import Scene
 
 
@@ -23,6 +24,7 @@ class Belief:
     found: NDArray[np.bool_]  # (N,), in the last frame
     moving: NDArray[np.bool_]  # (N,)
     dt_s: float
+    memory: Memory  # of the reading: turns, and where a body not found may be
     frames: int = field(default=0)
 
     @classmethod
@@ -35,6 +37,7 @@ class Belief:
             found=np.ones(bodies, np.bool_),
             moving=moving,
             dt_s=scene.dt_s,
+            memory=Memory.of(scene),
         )
 
     def update(self, position_m: NDArray[np.float64], found: NDArray[np.bool_]) -> None:
@@ -54,4 +57,5 @@ class Belief:
             position_m=self.position_m.copy(),
             velocity_m_s=self.velocity_m_s.copy(),
             found=self.found.copy(),
+            memory=self.memory.copy(),
         )

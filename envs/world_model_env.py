@@ -204,8 +204,9 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         return scene.action_spec.convert(actions, self._starts.template.action_spec)
 
     def _look(self) -> None:
-        reading = read(self._frame[None], self._depth_m[None], self.scene)
-        self._segmentation = reading.segmentation[0]
+        memory = self._belief.memory
+        reading = read(self._frame[None], self._depth_m[None], self.scene, memory=memory)
+        self.reading, self._segmentation = reading, reading.segmentation[0]
         self._belief.update(reading.position_m[0], reading.found[0])
 
     def _outcome(self) -> Outcome:
