@@ -37,9 +37,13 @@ class Memory:
 
     def copy(self) -> Memory:
         """One that can go another way."""
-        arrays = (self.turn, self.position_m, self.move_m, self.age)
-        turn, position_m, move_m, age = (array.copy() for array in arrays)
-        return replace(self, turn=turn, position_m=position_m, move_m=move_m, age=age)
+        return replace(
+            self,
+            turn=self.turn.copy(),
+            position_m=self.position_m.copy(),
+            move_m=self.move_m.copy(),
+            age=self.age.copy(),
+        )
 
     def seen(self, index: int, position_m: Float, turn: Float) -> None:
         """Take in where a body was found."""
