@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from worldsim.sim.contacts import CAPACITY
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene
 
+from .alarms import Alarms, Limits, check_names, limits_of
 from .belief import Belief
 from .spaces import RENDER_MODES, check_action, check_options, check_render_mode, frame_spaces
 from .start import OPTIONS, Start, load_starts, start_of
@@ -41,6 +43,7 @@ class DreamState:
     steps: int
     generator: dict[str, Any]
     torch_generator: torch.Tensor
+    alarms: Alarms | None = None
 
 
 class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
@@ -71,6 +74,11 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     `passes` is the number of denoising passes a frame; `checkpoint` the name or folder of a model,
     or None for the one that ships with worldsim and plays the scenario. Frames have the model's
     size; `size_px` says which one is expected.
+
+    Alarms
+        With `alarms=True` info has, of every name of `worldsim.envs.alarms.NAMES`, "alarm_values"
+        and whether it fires, "alarms"; a mapping gives other limits than the measured ones. The
+        model then takes one pass more a frame. An alarm named in `truncate_on` truncates.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
@@ -83,7 +91,10 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         size_px: int | None = None,
         end_on_success: bool = True,
         scenario: str | None = None,
+        alarms: bool | Limits = False,
+        truncate_on: tuple[str, ...] = (),
     ) -> None:
+        self.truncate_on = check_names(truncate_on)
         self.render_mode = check_render_mode(render_mode)
         if not isinstance(passes, int) or passes < 1:
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
@@ -109,8 +120,14 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._starts = load_starts(folder, domain.scenario)
         self.scene = self._starts.template
         self.observation_space, self.action_space = frame_spaces(height_px, domain.action_size)
-        self._stepper = Stepper(model, passes, domain.index)
+        self._limits: dict[str, float] | None = None
+        if alarms is not False or truncate_on:
+            own = alarms if isinstance(alarms, Mapping) else {}
+            check_names(own)
+            self._limits = {**limits_of(self._scenario.name, folder.name), **own}
+        self._stepper = Stepper(model, passes, domain.index, self._limits is not None)
         self._torch_generator = torch.Generator()
+        self._alarms: Alarms | None = None
         self._steps = -1
 
     def reset(
@@ -139,10 +156,13 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
         self._frame, self._depth_m = from_model(drawn, self.depth_range_m)
         self._look()
+        self._watch(values)
         self._steps += 1
         outcome = self._outcome()
         terminated = (outcome.success or outcome.failed) and self.end_on_success
-        return self._frame.copy(), outcome.reward, terminated, False, self._info(outcome)
+        info = self._info(outcome)
+        truncated = any(info["alarms"][name] for name in self.truncate_on)
+        return self._frame.copy(), outcome.reward, terminated, truncated, info
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""
@@ -167,6 +187,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             self._steps,
             dict(self.np_random.bit_generator.state),
             self._torch_generator.get_state(),
+            None if self._alarms is None else self._alarms.copy(),
         )
 
     def set_state(self, state: DreamState) -> tuple[NDArray[np.uint8], Info]:
@@ -184,6 +205,10 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self._segmentation = state.segmentation.copy()
         self.np_random.bit_generator.state = state.generator
         self._torch_generator.set_state(state.torch_generator)
+        if self._limits is not None:
+            if state.alarms is None:
+                raise InputError("this state has no alarms; take it of an environment with alarms")
+            self._alarms = state.alarms.copy()
         return self._frame.copy(), self._info(self._outcome())
 
     def _begin(self, start: Start) -> None:
@@ -194,9 +219,12 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         )
         self.scene = start.scene
         self._belief = Belief.of(start.scene)
-        for frame, depth_m in zip(start.frames, start.depth_m, strict=True):
+        self._alarms = None if self._limits is None else Alarms(start.scene, self._limits)
+        acted = [None, *start.actions]
+        for frame, depth_m, action in zip(start.frames, start.depth_m, acted, strict=True):
             self._frame, self._depth_m = frame, depth_m
             self._look()
+            self._watch(action)
         self._steps = 0
 
     def _learned(self, actions: NDArray[np.float32], scene: Scene) -> NDArray[np.float32]:
@@ -209,6 +237,13 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self.reading, self._segmentation = reading, reading.segmentation[0]
         self._belief.update(reading.position_m[0], reading.found[0])
 
+    def _watch(self, action: NDArray[np.float32] | None) -> None:
+        """The alarms after the frame just read, into which the action led."""
+        if self._alarms is not None:
+            near_m, far_m = self.depth_range_m
+            doubt_m = 0.5 * (far_m - near_m) * float(self._stepper.doubt[0])
+            self._alarms.add(self.reading, action, doubt_m)
+
     def _outcome(self) -> Outcome:
         belief = self._belief
         moment = Moment(belief.position_m, self._orientation_xyzw(), belief.velocity_m_s)
@@ -220,6 +255,7 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
     def _info(self, outcome: Outcome) -> Info:
         bodies = len(self.scene.bodies)
+        told = {} if self._alarms is None else self._alarms.told()
         return {
             "depth_m": self._depth_m.copy(),
             "segmentation": self._segmentation.copy(),
@@ -237,4 +273,5 @@ class WorldModelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             "success": outcome.success,
             "failed": outcome.failed,
             "steps": self._steps,
+            **told,
         }

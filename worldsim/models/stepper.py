@@ -16,10 +16,11 @@ Generators = torch.Generator | list[torch.Generator] | None
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A point to come back to: the last frame and a copy of the cache."""
+    """A point to come back to: the last frame, a copy of the cache and the doubt so far."""
 
     last: Tensor
     cache: TimeCache
+    doubt: Tensor
 
 
 class Stepper:
@@ -28,14 +29,22 @@ class Stepper:
     `passes` = 1 draws the mean of what may follow, without noise; more passes refine a noised
     draft (Euler steps of the flow from noise to frame). `scenario` is the index of the dreams'
     domain, see WorldModel.domain.
+
+    With `doubts` every frame is drawn once more, by one further pass from itself and as much noise,
+    which changes no frame. `doubt` (b,) is by how much the two drafts' depth differs: the mean over
+    pixels in model values, summed over the steps since `start`, as errors add up, too.
     """
 
-    def __init__(self, model: WorldModel, passes: int = 1, scenario: int = 0) -> None:
+    def __init__(
+        self, model: WorldModel, passes: int = 1, scenario: int = 0, doubts: bool = False
+    ) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, got {passes}")
         self.model = model.eval()
         self.scenario = torch.tensor([scenario], device=model.device)
         self.passes = passes
+        self.doubts = doubts
+        self.doubt = torch.zeros(1)
         self.last: Tensor | None = None
         self.cache = model.new_cache()
 
@@ -52,6 +61,7 @@ class Stepper:
             self._pass(torch.zeros_like(frames[:, t]), 0.0, actions[:, t], frames[:, t])
             self.cache.advance()
         self.last = frames[:, -1]
+        self.doubt = self.last.new_zeros(len(frames))
 
     @torch.inference_mode()
     def step(self, actions: Tensor, generator: Generators = None) -> Tensor:
@@ -70,9 +80,22 @@ class Stepper:
             frame = self._pass(state, level, actions, self.last)
             noise = (state - level * frame) / (1 - level)
             state = following * frame + (1 - following) * noise
+        drawn = state.clamp(-1.0, 1.0)
+        if self.doubts:
+            self.doubt = self.doubt + self._difference(drawn, actions, self.last)
         self.cache.advance()
-        self.last = state.clamp(-1.0, 1.0)
-        return self.last
+        self.last = drawn
+        return drawn
+
+    def _difference(self, drawn: Tensor, actions: Tensor, last: Tensor) -> Tensor:
+        """Mean difference (b,) in depth of frames (b, 4, H, W) and their drafts from half noise."""
+        # The same noise for every frame and dream: a doubt alone is one in a batch, and repeats.
+        generator = torch.Generator().manual_seed(0)
+        noise = randn_tensor(drawn.shape[1:], generator=generator, device=drawn.device)
+        kept = self.cache.copy()  # the pass writes the frame's slot
+        again = self._pass(0.5 * drawn + 0.5 * noise, 0.5, actions, last)
+        self.cache = kept
+        return (again - drawn)[:, -1].abs().mean((-2, -1))
 
     def _pass(self, state: Tensor, level: float, actions: Tensor, last: Tensor) -> Tensor:
         timestep = torch.full((len(state), 1), level, device=state.device)
@@ -89,8 +112,9 @@ class Stepper:
     def snapshot(self) -> Snapshot:
         if self.last is None:
             raise ValueError("nothing to snapshot before start")
-        return Snapshot(self.last, self.cache.copy())
+        return Snapshot(self.last, self.cache.copy(), self.doubt)
 
     def restore(self, snapshot: Snapshot) -> None:
         self.last = snapshot.last
         self.cache = snapshot.cache.copy()
+        self.doubt = snapshot.doubt
