@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import gymnasium
@@ -15,11 +17,12 @@ from worldsim.eval.reading.perception import read
 from worldsim.eval.reading.reading import Reading
 from worldsim.sim.scene import Scene, Split
 
+from .alarms import Limits
 from .comparison import Comparison
-from .simulator_env import SimulatorEnv
+from .simulator_env import SimulatorEnv, SimulatorState
 from .spaces import check_action, check_options
 from .start import MOST_FRAMES
-from .world_model_env import WorldModelEnv
+from .world_model_env import DreamState, WorldModelEnv
 
 Info = dict[str, Any]
 Frame = NDArray[np.uint8]
@@ -30,6 +33,18 @@ Side = Literal["dream", "truth"]
 
 SIDES: tuple[Side, ...] = get_args(Side)
 GAP_PX = 4
+
+
+@dataclass(frozen=True)
+class TwinState:
+    """A moment of a TwinEnv, to come back to: see `TwinEnv.get_state`."""
+
+    simulator: SimulatorState
+    dream: DreamState
+    comparison: Comparison
+    seen: tuple[Seen, ...]
+    acted: tuple[NDArray[np.float32], ...]
+    steps: int
 
 
 class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
@@ -70,7 +85,8 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
     Render
         truth | dream | difference, RGB (H, 3 W + 8, 3).
 
-    `start_frames` is 1 to 8; `split` that of the scenes; the other arguments are WorldModelEnv's.
+    `start_frames` is 1 to 8; `split` that of the scenes; the other arguments are WorldModelEnv's:
+    its alarms are then told beside the true errors.
     Needs pybullet.
     """
 
@@ -89,6 +105,8 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         resync_diameters: float = 0.5,
         start_frames: int = 1,
         end_on_success: bool = True,
+        alarms: bool | Limits = False,
+        truncate_on: tuple[str, ...] = (),
     ) -> None:
         for what, given, known in (
             ("render mode", render_mode or "rgb_array", self.metadata["render_modes"]),
@@ -104,7 +122,14 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         self.render_mode = render_mode
         self.observe, self.resync, self.end_on_success = observe, resync, end_on_success
         self.resync_steps, self.resync_diameters = resync_steps, resync_diameters
-        self.dream = WorldModelEnv(checkpoint, passes, end_on_success=False, scenario=scenario)
+        self.dream = WorldModelEnv(
+            checkpoint,
+            passes,
+            end_on_success=False,
+            scenario=scenario,
+            alarms=alarms,
+            truncate_on=truncate_on,
+        )
         learned = self.dream.scene
         self.simulator = SimulatorEnv(
             self.dream.scene.scenario,
@@ -162,7 +187,7 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
             self._start_dream(None)
             self._comparison.restart()
         frame, true_reward, _, _, truth = self.simulator.step(values)
-        drawn, reward, _, _, dreamed = self.dream.step(values)
+        drawn, reward, _, truncated, dreamed = self.dream.step(values)
         self._acted.append(values)
         self._remember(frame, truth)
         self._steps += 1
@@ -171,7 +196,7 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         twin |= {"resynced": resynced, "rewards": rewards}
         observation, info = self._told((frame, truth), (drawn, dreamed), twin)
         terminated = (info["success"] or info["failed"]) and self.end_on_success
-        return observation, rewards[self.observe], terminated, False, info
+        return observation, rewards[self.observe], terminated, truncated, info
 
     def render(self) -> NDArray[Any] | None:
         """The last frames side by side; None without a render mode."""
@@ -182,6 +207,28 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         true, dreamed = self._shown
         bar = np.broadcast_to(np.array(PAPER, np.uint8), (len(true), GAP_PX, 3))
         return np.hstack([true, bar, dreamed, bar, error_image(dreamed, true)])
+
+    def get_state(self) -> TwinState:
+        """This moment of both, exactly, to branch from."""
+        return TwinState(
+            self.simulator.get_state(),
+            self.dream.get_state(),
+            copy(self._comparison),
+            tuple(self._seen),
+            tuple(self._acted),
+            self._steps,
+        )
+
+    def set_state(self, state: TwinState) -> None:
+        """Go back to a moment of a TwinEnv of this checkpoint and scenario."""
+        if not isinstance(state, TwinState):
+            raise InputError(f"set_state needs what get_state gave, got {type(state).__name__}")
+        frame, _ = self.simulator.set_state(state.simulator)
+        drawn, _ = self.dream.set_state(state.dream)
+        self._comparison, self._shown = copy(state.comparison), (frame, drawn)
+        self._steps = state.steps
+        self._seen = deque(state.seen, self._seen.maxlen)
+        self._acted = deque(state.acted, self._acted.maxlen)
 
     def close(self) -> None:
         self.simulator.close()

@@ -169,6 +169,34 @@ def test_on_error_starts_anew_after_an_error_only(checkpoint: Checkpoint) -> Non
     assert [twin["valid_horizon_steps"] for twin in twins] == [1, 2]
 
 
+def test_both_branch_from_a_state(checkpoint: Checkpoint) -> None:
+    env = made(checkpoint, resync="every_n", resync_steps=3, start_frames=2)
+    env.reset(seed=2)
+    for _ in range(2):
+        env.step(LEFT)
+    state = env.get_state()
+    ahead = [env.step(LEFT) for _ in range(4)]
+    env.set_state(state)
+    other = env.step(-LEFT)
+    assert not np.array_equal(other[0], ahead[0][0])
+    env.set_state(state)
+    for frame, reward, _, _, info in ahead:
+        again = env.step(LEFT)
+        assert np.array_equal(again[0], frame) and again[1] == reward
+        assert np.array_equal(again[4]["truth"]["position_m"], info["truth"]["position_m"])
+        assert np.array_equal(again[4]["twin"]["error_m"], info["twin"]["error_m"])
+        assert again[4]["twin"]["valid_horizon_steps"] == info["twin"]["valid_horizon_steps"]
+    with pytest.raises(InputError, match="get_state"):
+        env.set_state(env.dream.get_state())  # type: ignore[arg-type]
+
+
+def test_alarms_are_told_beside_the_truth(checkpoint: Checkpoint) -> None:
+    env = made(checkpoint, alarms={"uncertainty": 0.0}, truncate_on=("uncertainty",))
+    env.reset(seed=0)
+    _, _, _, truncated, info = env.step(LEFT)
+    assert truncated and info["alarms"]["uncertainty"] and "error_m" in info["twin"]
+
+
 def test_start_frames_are_the_simulators_under_no_action(checkpoint: Checkpoint) -> None:
     env, alone = made(checkpoint, start_frames=3), SimulatorEnv(end_on_success=False)
     frame, info = env.reset(seed=4)
