@@ -56,8 +56,8 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
     `observe="truth"` the simulator's.
 
     Info
-        That of the side observed (see SimulatorEnv, WorldModelEnv), "truth": the simulator's whole
-        info, and "twin", of N bodies in scene order:
+        That of the side observed (see SimulatorEnv, WorldModelEnv); "truth" and "dream": the whole
+        infos of both; and "twin", of N bodies in scene order:
 
         ===================  ============  ========================================================
         judged               bool (N,)     it moves, is not the camera and is truly to be seen
@@ -253,7 +253,7 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         return self.dream.reset(seed=seed, options=options)
 
     def _remember(self, frame: Frame, truth: Info) -> None:
-        self._seen.append((frame, truth["depth_m"]))
+        self._seen.append((frame.copy(), truth["depth_m"].copy()))
 
     def _reading(self, dreamed: Told, truth: Info) -> Reading:
         """What the dream's frame shows; where the camera moves, seen from its true place."""
@@ -269,4 +269,5 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         self._shown = (true[0].copy(), dreamed[0].copy())
         observation, info = dreamed if self.observe == "dream" else true
         twin["dream_steps"] = self._comparison.steps
-        return observation, {**info, "steps": self._steps, "truth": true[1], "twin": twin}
+        sides = {"dream": dreamed[1], "truth": true[1]}
+        return observation, {**info, **sides, "steps": self._steps, "twin": twin}

@@ -24,7 +24,9 @@ def judge_trust(
     start_frames: int = 1,
     horizon: int = 48,
 ) -> list[Watched]:
-    """Dream the first `episodes` of every recording on; print both tables, write `out`/trust.md.
+    """Dream the first `episodes` of every recording on; print both tables.
+
+    `out`/trust.md holds them from the first recording on.
 
     Raises InputError on a recording that the model was trained on, or that is too short.
     """
@@ -33,12 +35,12 @@ def judge_trust(
         dataset = Dataset(path)
         find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
         refuse_training_data(checkpoint, dataset)
+    out.mkdir(parents=True, exist_ok=True)
     clips: list[Watched] = []
     for path in data:
         recorded = episodes_of(path, episodes, start_frames - 1 + horizon)
         clips += watch(checkpoint, recorded, start_frames)
-    text = f"{ranks(clips)}\n\n{alarms(clips)}\n"
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / TABLES, text.encode())
+        text = f"{ranks(clips)}\n\n{alarms(clips)}\n"
+        write_whole(out / TABLES, text.encode())
     print(f"\n{text}\n{out / TABLES}")
     return clips
