@@ -32,14 +32,17 @@ Limits = Mapping[str, float]
 def limits_of(scenario: str, source: str) -> dict[str, float]:
     """What each alarm must exceed to fire; measured by `worldsim.trust.calibrate`.
 
-    In a scenario that was not measured the most of all, for the uncertainty of a model that was
-    not infinity: it is shown then and never fires.
+    The higher of what true clips of the scenario and the model's own valid dreams of it show. In a
+    scenario that was not measured the highest of all true clips, for the uncertainty of a model
+    that was not infinity: it is shown then and never fires.
     """
     stored = _stored()
-    laws = stored["scenarios"]
-    found = dict(laws.get(scenario) or _most(laws.values()))
-    found["uncertainty"] = stored["uncertainty_m"].get(source, {}).get(scenario, float("inf"))
-    return {name: max(float(found[name]), LEAST.get(name, 0.0)) for name in NAMES}
+    true = stored["true"].get(scenario) or _most(stored["true"].values())
+    dreamed = stored["dreams"].get(source, {}).get(scenario, {"uncertainty": float("inf")})
+    return {
+        name: max(true.get(name, 0.0), dreamed.get(name, 0.0), LEAST.get(name, 0.0))
+        for name in NAMES
+    }
 
 
 def check_names(names: Collection[str]) -> tuple[str, ...]:

@@ -41,11 +41,11 @@ def test_limits_are_stored_beside_those_of_others(
     checkpoint: Path, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "alarms.json"
-    out.write_text(json.dumps({"scenarios": {"drop": {}}, "uncertainty_m": {"other": {"a": 1.0}}}))
+    out.write_text(json.dumps({"true": {"drop": {}}, "dreams": {"other": {"a": {}}}}))
     calibrate(str(checkpoint), (recording,), 2, 1, 2, 8, out)
     stored = json.loads(out.read_text())
-    assert set(stored["scenarios"]) == {"drop", "push"}
-    assert stored["uncertainty_m"]["other"] == {"a": 1.0}
+    assert set(stored["true"]) == {"drop", "push"}
+    assert stored["dreams"] == {"other": {"a": {}}}
     monkeypatch.setattr(alarms, "_stored", lambda: stored)
     limits = limits_of("push", "random")
     assert limits["bodies_lost"] == 0.0 and limits["floating"] == LEAST["floating"]
