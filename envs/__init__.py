@@ -1,4 +1,4 @@
-"""The Gymnasium face: the simulator and the model as twin environments.
+"""The Gymnasium face: the simulator and the model as twin environments, and both in one.
 
 `register_envs` gives them their ids with string entry points, so that neither pybullet nor torch
 is loaded before an environment is made.
@@ -21,13 +21,14 @@ def register_envs() -> None:
 
 
 def register_scenario_envs(scenario: Scenario) -> None:
-    """Make the ids of a scenario's simulator and of its model known."""
+    """Make the ids of a scenario's simulator, of its model and of both in one known."""
     batched = "worldsim.envs.vector.world_model:WorldModelVectorEnv"
-    twins = (
+    entries = (
         (scenario.env_id, "worldsim.envs.simulator_env:SimulatorEnv", None),
         (scenario.model_id, "worldsim.envs.world_model_env:WorldModelEnv", batched),
+        (scenario.twin_id, "worldsim.envs.twin_env:TwinEnv", None),
     )
-    for env_id, entry_point, vector_entry_point in twins:
+    for env_id, entry_point, vector_entry_point in entries:
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,
@@ -40,4 +41,4 @@ def register_scenario_envs(scenario: Scenario) -> None:
 
 def env_ids() -> list[str]:
     """The ids of all worldsim environments."""
-    return [name for s in SCENARIOS.values() for name in (s.env_id, s.model_id)]
+    return [name for s in SCENARIOS.values() for name in (s.env_id, s.model_id, s.twin_id)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.reading.memory import Memory
 from worldsim.sim.scene import Scene
 
 LOST_M = 1.0
@@ -27,6 +28,7 @@ class Belief:
     found: NDArray[np.bool_]  # (N,), in the last frame
     moving: NDArray[np.bool_]  # (N,)
     dt_s: float
+    memory: Memory  # of the reading: turns, and where a body not found may be
     frames: int = field(default=0)
 
     @classmethod
@@ -40,6 +42,7 @@ class Belief:
             found=np.ones(bodies, np.bool_),
             moving=moving,
             dt_s=scene.dt_s,
+            memory=Memory.of(scene),
         )
 
     def update(
@@ -68,4 +71,5 @@ class Belief:
             velocity_m_s=self.velocity_m_s.copy(),
             error_m=self.error_m.copy(),
             found=self.found.copy(),
+            memory=self.memory.copy(),
         )

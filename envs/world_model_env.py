@@ -8,8 +8,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.eval.reading.reading import Reading
 from worldsim.sim.scene import Scene
 
+from .alarms import Limits, check_names
 from .dream.dreams import Dream, Dreams, Info
 from .dream.state import DreamState, check_state
 from .observe import Observation, Observer
@@ -58,6 +60,11 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     `passes` is the number of denoising passes a frame; `checkpoint` the name or folder of a model,
     or None for the one that ships with worldsim and plays the scenario. Frames have the model's
     size; `size_px` says which one is expected. The network runs on `device`, as torch calls it.
+
+    Alarms
+        With `alarms=True` info has, of every name of `worldsim.envs.alarms.NAMES`, "alarm_values"
+        and whether it fires, "alarms"; a mapping gives other limits than the measured ones. The
+        model then takes one pass more a frame. An alarm named in `truncate_on` truncates.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}
@@ -72,9 +79,13 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         scenario: str | None = None,
         observation: str = "rgb",
         device: str = "cpu",
+        alarms: bool | Limits = False,
+        truncate_on: tuple[str, ...] = (),
     ) -> None:
+        self.truncate_on = check_names(truncate_on)
         self.render_mode = check_render_mode(render_mode)
-        self._dreams = Dreams(1, checkpoint, scenario, passes, size_px, device)
+        watched = alarms or bool(truncate_on)
+        self._dreams = Dreams(1, checkpoint, scenario, passes, size_px, device, alarms=watched)
         self.size_px = self._dreams.size_px
         self.depth_range_m = self._dreams.domain.depth_range_m
         self.end_on_success = end_on_success
@@ -92,6 +103,11 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """That of the dream; before the first reset that of the checkpoint's first start."""
         dream = self._dreams.rows[0]
         return self._dreams.template if dream is None else dream.scene
+
+    @property
+    def reading(self) -> Reading:
+        """What was read off the last frame."""
+        return self._check_begun("reading").reading
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -113,7 +129,8 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         values = check_action(self.scene.action_spec, action)
         self._dreams.step({0: values})
         observation, reward, ended, info = self._seen()
-        return observation, reward, ended and self.end_on_success, False, info
+        truncated = any(info["alarms"][name] for name in self.truncate_on)
+        return observation, reward, ended and self.end_on_success, truncated, info
 
     def render(self) -> NDArray[Any] | None:
         """The current frame, or its depth in metres, as `render_mode` says; None without one."""

@@ -60,7 +60,8 @@ def test_import_is_light_and_registers_the_environments() -> None:
         "print(*sorted(name for name in gymnasium.registry if name.startswith('worldsim/')))"
     )
     names = "Arm Collide Drop Occlude Orbit Push Ramp Swing Throw Topple".split()
-    twins = sorted(f"worldsim/{name}{kind}-v0" for name in names for kind in ("", "-WM"))
+    kinds = ("", "-WM", "-Twin")
+    twins = sorted(f"worldsim/{name}{kind}-v0" for name in names for kind in kinds)
     assert python(code).splitlines() == ["[]", " ".join(twins)]
 
 

@@ -103,7 +103,8 @@ def _check_options(command: str, arguments: list[str]) -> None:
     hidden = {"--help"} | {
         f"--no-{flag}" for flag in ("resume", "video", "frames", "repair", "json", "looks")
     }
-    hidden |= {f"--no-{flag}" for flag in ("selftest", "floors", "ceiling", "explain", "shard")}
+    hidden |= {f"--no-{flag}" for flag in ("selftest", "floors", "ceiling", "explain")}
+    hidden |= {f"--no-{flag}" for flag in ("shard", "trust")}
     given = set()
     for argument in arguments:
         option = argument.partition("=")[0].replace("_", "-")

@@ -158,7 +158,8 @@ def rollout(
 
     Args:
         out: folder for the episodes, summary.json and episodes.webm.
-        env: worldsim/Push-v0 (simulator) or worldsim/Push-WM-v0 (model).
+        env: worldsim/Push-v0 (simulator), worldsim/Push-WM-v0 (model) or worldsim/Push-Twin-v0
+            (both under the same actions).
         policy: random, zero, ou, scripted or explore.
         episodes: how many.
         seed: episode k is seeded with seed + k.

@@ -44,6 +44,7 @@ def evaluate(
     actions: bool = False,
     starts: int = 8,
     draws: int = 16,
+    trust: bool = False,
     selftest: bool = False,
     clips: int = 200,
     kinds: tuple[str, ...] = (),
@@ -71,6 +72,8 @@ def evaluate(
 
     Example: worldsim evaluate --actions --model push-64 --data data/push-test --out runs/actions
 
+    With --trust it asks how well the model's own uncertainty and alarms tell its errors.
+
     With --selftest it judges itself: does it find planted faults, and let mere looks pass?
 
     Example: worldsim evaluate --selftest --clips 200 --out runs/selftest
@@ -80,7 +83,7 @@ def evaluate(
         data: folder of a recording the model was not trained on, or several.
         out: folder for report.json and report.html.
         episodes: how many of the recording, from its first, 40 when not given, all of each of
-            several; floors: of every scenario, 4 when not given.
+            several; floors, trust: 4 of each when not given.
         start_frames: true frames the model sees before it is on its own, 1 to 8.
         horizon: frames it then draws.
         train_data: its training recording; adds the nearest-training-clip baseline. Of several
@@ -112,6 +115,7 @@ def evaluate(
         starts: actions: starts, one an episode of the recording.
         draws: actions: futures that the model draws of each start, 8 at least; one where it draws
             the same every time.
+        trust: tell how the model's uncertainty ranks with its errors, and when its alarms fire.
         selftest: plant faults into true clips and judge those; needs no model and no data. What is
             finished stays in --out: the same line goes on from there.
         clips: selftest: faulty clips of every kind, and as many clean ones.
@@ -141,6 +145,12 @@ def evaluate(
     arguments.at_most(arguments.MOST_WORKERS, workers=workers)
     if episodes is not None:
         arguments.positive(episodes=episodes)
+    if trust:
+        from worldsim.trust.judge import judge_trust
+
+        few = episodes or EPISODES
+        judge_trust(model, data, arguments.folder(out), few, start_frames, horizon)
+        return
     if actions:
         for one in data:
             folder = out if len(data) == 1 else out / one.name

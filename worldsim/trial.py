@@ -38,7 +38,7 @@ def trial(
     env_id = after_import(env_id)
     if env_id not in env_ids():
         raise unknown("environment", env_id, env_ids())
-    if checkpoint is not None and "-WM-" not in env_id:
+    if checkpoint is not None and not {"WM", "Twin"} & set(env_id.split("-")):
         raise InputError(f"{env_id} is the simulator and takes no --checkpoint")
     actor = make_policy(policy)
     settings: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}

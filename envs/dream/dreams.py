@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from worldsim import checkpoints
+from worldsim.envs.alarms import Alarms, Limits, asked_limits
 from worldsim.envs.belief import Belief
 from worldsim.envs.spaces import UNTURNED, by_body
 from worldsim.envs.start import Start, load_starts
 from worldsim.errors import InputError
+from worldsim.eval.reading.memory import Memory
+from worldsim.eval.reading.reading import Reading
 from worldsim.frames import from_model, to_model
 from worldsim.models.load import load
 from worldsim.models.stepper import Snapshot, Stepper
@@ -38,26 +40,45 @@ class Dream:
     belief: Belief
     frame: NDArray[np.uint8]
     depth_m: NDArray[np.float32]
-    segmentation: NDArray[np.uint8]
+    reading: Reading  # of that frame
     steps: int = 0
     noise: torch.Generator = field(default_factory=torch.Generator)
+    alarms: Alarms | None = None
 
     @classmethod
-    def begun(cls, start: Start, sights: Sequence[Sight], seed: int) -> Dream:
-        """At the last of the start frames, all of them read."""
-        belief, frame, depth_m = Belief.of(start.scene), start.frames[-1], start.depth_m[-1]
-        dream = cls(start.scene, belief, frame, depth_m, sights[-1].segmentation)
-        for sight in sights:
-            dream.see(frame, depth_m, sight)
-        dream.steps = 0
+    def begun(cls, start: Start, sight: Sight, seed: int, limits: Limits | None) -> Dream:
+        """At the last of the start frames, all of them read; with `limits` it has alarms."""
+        scene, reading, last = start.scene, sight.reading, len(start.frames) - 1
+        alarms = None if limits is None else Alarms(scene, limits)
+        dream = cls(
+            scene, Belief.of(scene), start.frames[-1], start.depth_m[-1], reading, alarms=alarms
+        )
+        for t, action in enumerate([None, *start.actions]):
+            dream._take_in(reading.part(t, t), action, 0.0)
+        dream.reading, dream.belief.memory = reading.part(last, last), sight.memory
         dream.noise.manual_seed(seed)
         return dream
 
-    def see(self, frame: NDArray[np.uint8], depth_m: NDArray[np.float32], sight: Sight) -> None:
-        """Take in the next frame."""
-        self.frame, self.depth_m, self.segmentation = frame, depth_m, sight.segmentation
-        self.belief.update(sight.position_m, sight.covariance_m2, sight.found)
+    def see(
+        self,
+        frame: NDArray[np.uint8],
+        depth_m: NDArray[np.float32],
+        sight: Sight,
+        action: NDArray[np.float32],
+        doubt_m: float,
+    ) -> None:
+        """Take in the next frame, into which the action led; `doubt_m` is the model's own."""
+        self.frame, self.depth_m, self.reading = frame, depth_m, sight.reading
+        self.belief.memory = sight.memory
+        self._take_in(sight.reading, action, doubt_m)
         self.steps += 1
+
+    def _take_in(
+        self, reading: Reading, action: NDArray[np.float32] | None, doubt_m: float
+    ) -> None:
+        self.belief.update(reading.position_m[0], reading.covariance_m2[0], reading.found[0])
+        if self.alarms is not None:
+            self.alarms.add(reading, action, doubt_m)
 
     def moment(self) -> Moment:
         """Orientations are the scene's own: they are not read off frames."""
@@ -68,14 +89,15 @@ class Dream:
         """The same moment, to go on by itself."""
         noise = torch.Generator()
         noise.set_state(self.noise.get_state())
-        return replace(self, belief=self.belief.copy(), noise=noise)
+        alarms = None if self.alarms is None else self.alarms.copy()
+        return replace(self, belief=self.belief.copy(), noise=noise, alarms=alarms)
 
     def info(self, outcome: Outcome) -> Info:
         """As documented at SimulatorEnv, arrays of its own."""
         moment, belief = self.moment(), self.belief
         return {
             "depth_m": self.depth_m.copy(),
-            "segmentation": self.segmentation.copy(),
+            "segmentation": self.reading.segmentation[0].copy(),
             "body_count": np.array(len(self.scene.bodies), np.int32),
             "position_m": by_body(moment.position_m),
             "orientation_xyzw": by_body(moment.orientation_xyzw, UNTURNED),
@@ -92,14 +114,15 @@ class Dream:
             "success": outcome.success,
             "failed": outcome.failed,
             "steps": self.steps,
+            **({} if self.alarms is None else self.alarms.told()),
         }
 
 
 class Dreams:
     """`count` dreams of a checkpoint's model in one scenario, of any ages.
 
-    `checkpoint`, `scenario`, `passes`, `size_px` and `device` as documented at WorldModelEnv,
-    `workers` at Eyes.
+    `checkpoint`, `scenario`, `passes`, `size_px`, `device` and `alarms` as documented at
+    WorldModelEnv, `workers` at Eyes.
     """
 
     def __init__(
@@ -111,6 +134,7 @@ class Dreams:
         size_px: int | None,
         device: str,
         workers: int = 0,
+        alarms: bool | Limits = False,
     ) -> None:
         if not isinstance(passes, int) or passes < 1:
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
@@ -136,7 +160,9 @@ class Dreams:
         self.source = f"model:{folder.name}"
         self.starts = load_starts(folder, self.scenario.name)
         self.template = self.starts.template
-        self.stepper = Stepper(model, passes, self.domain.index)
+        self.limits = asked_limits(alarms, self.scenario.name, folder.name)
+        doubts = self.limits is not None
+        self.stepper = Stepper(model, passes, self.domain.index, doubts=doubts)
         self.rows: list[Dream | None] = [None] * count
         self.eyes = Eyes(workers)
 
@@ -154,14 +180,11 @@ class Dreams:
         for rows in alike.values():
             self.stepper.put(rows, self._opening([starts[row] for row in rows]), len(self.rows))
         shown = [
-            (frame, depth_m, start.scene)
+            (start.frames, start.depth_m, start.scene, Memory.of(start.scene))
             for start in starts.values()
-            for frame, depth_m in zip(start.frames, start.depth_m, strict=True)
         ]
-        sights = iter(self.eyes(shown))
-        for row, start in starts.items():
-            seen = list(islice(sights, len(start.frames)))
-            self.rows[row] = Dream.begun(start, seen, seeds[row])
+        for (row, start), sight in zip(starts.items(), self.eyes(shown), strict=True):
+            self.rows[row] = Dream.begun(start, sight, seeds[row], self.limits)
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> None:
         """Draw the next frame of the rows that have an action, and read it.
@@ -176,9 +199,14 @@ class Dreams:
         if not np.isfinite(drawn[list(actions)]).all():
             raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
         images = [from_model(drawn[row], self.domain.depth_range_m) for row in actions]
-        shown = [(*image, self[row].scene) for row, image in zip(actions, images, strict=True)]
+        shown = [
+            (frame[None], depth_m[None], self[row].scene, self[row].belief.memory)
+            for row, (frame, depth_m) in zip(actions, images, strict=True)
+        ]
+        near_m, far_m = self.domain.depth_range_m
+        doubt_m = 0.5 * (far_m - near_m) * self.stepper.doubt.cpu().double().numpy()
         for row, image, sight in zip(actions, images, self.eyes(shown), strict=True):
-            self[row].see(*image, sight)
+            self[row].see(*image, sight, actions[row], float(doubt_m[row]))
 
     def outcome(self, row: int) -> Outcome:
         """What the task says of a dream's moment."""
@@ -192,14 +220,19 @@ class Dreams:
         """Go on from a moment, in whatever row. InputError where it is another model's."""
         if not memory.fits(self.stepper.model):
             raise InputError(f"this state is not one of {self.source} as it is now")
+        if self.limits is not None and dream.alarms is None:
+            raise InputError("this state has no alarms; take it of an environment with alarms")
         self.stepper.put([row], memory, len(self.rows))
-        self.rows[row] = dream.copy()
+        self.rows[row] = dream = dream.copy()
+        if self.limits is None:
+            dream.alarms = None
 
     def beside(self, count: int) -> Dreams:
         """Other dreams of the same model, `count` of them, which have still to begin."""
         others = copy(self)
         model, passes = self.stepper.model, self.stepper.passes
-        others.stepper = Stepper(model, passes, self.domain.index)
+        doubts = self.stepper.doubts
+        others.stepper = Stepper(model, passes, self.domain.index, doubts=doubts)
         others.rows, others.eyes = [None] * count, Eyes(self.eyes.workers)
         return others
 

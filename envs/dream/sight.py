@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 
 from worldsim.data import workers as processes
 from worldsim.errors import InputError
+from worldsim.eval.reading.memory import Memory
 from worldsim.eval.reading.perception import read
+from worldsim.eval.reading.reading import Reading
 from worldsim.sim.scene import Scene
 
-Shown = tuple[NDArray[np.uint8], NDArray[np.float32], Scene]
-"""A frame (H, W, 3), its depth in metres (H, W), and of what scene they are."""
+Shown = tuple[NDArray[np.uint8], NDArray[np.float32], Scene, Memory]
+"""A dream's next frames (k, H, W, 3), their depth in metres (k, H, W), of what scene they are, and
+what those before have shown."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What a dream needs of a frame's Reading."""
+    """A dream's frames as they were read, and what all of them have shown."""
 
-    segmentation: NDArray[np.uint8]  # (H, W)
-    position_m: NDArray[np.float64]  # (N, 3)
-    covariance_m2: NDArray[np.float64]  # (N, 3, 3)
-    found: NDArray[np.bool_]  # (N,)
+    reading: Reading
+    memory: Memory
 
 
 class Eyes:
@@ -44,7 +45,7 @@ class Eyes:
         self._pool: ProcessPoolExecutor | None = None
 
     def __call__(self, shown: Sequence[Shown]) -> list[Sight]:
-        """Read each by itself."""
+        """Read the frames of each dream by themselves."""
         if not self.workers or len(shown) < 2:
             return [_sight(*one) for one in shown]
         if self._pool is None:
@@ -64,11 +65,8 @@ def _sights(_: None, shown: list[Shown]) -> list[Sight]:
     return [_sight(*one) for one in shown]
 
 
-def _sight(frame: NDArray[np.uint8], depth_m: NDArray[np.float32], scene: Scene) -> Sight:
-    reading = read(frame[None], depth_m[None], scene)
-    return Sight(
-        reading.segmentation[0],
-        reading.position_m[0],
-        reading.covariance_m2[0],
-        reading.found[0],
-    )
+def _sight(
+    frames: NDArray[np.uint8], depth_m: NDArray[np.float32], scene: Scene, memory: Memory
+) -> Sight:
+    after = memory.copy()
+    return Sight(read(frames, depth_m, scene, memory=after), after)

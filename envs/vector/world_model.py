@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 
+from worldsim.envs.alarms import Limits, check_names
 from worldsim.envs.dream.dreams import Dreams, Info
 from worldsim.envs.dream.state import DreamState, check_state
 from worldsim.envs.observe import Observation, Observer
@@ -70,6 +71,8 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         observation: str = "rgb",
         device: str = "cpu",
         workers: int = 0,
+        alarms: bool | Limits = False,
+        truncate_on: tuple[str, ...] = (),
     ) -> None:
         if num_envs < 1:
             raise InputError(f"num_envs must be 1 or more, got {num_envs}")
@@ -79,7 +82,9 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         self.render_mode = check_render_mode(render_mode)
         self.end_on_success = end_on_success
         self.max_episode_steps = max_episode_steps
-        dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device, workers)
+        self.truncate_on = check_names(truncate_on)
+        watched = alarms or bool(truncate_on)
+        dreams = Dreams(num_envs, checkpoint, scenario, passes, size_px, device, workers, watched)
         self._hold(dreams, Observer(observation, dreams.scenario, dreams.size_px), mode)
 
     @classmethod
@@ -91,6 +96,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
             raise InputError(f"a moment branches into 1 or more, got {count}")
         env = cls.__new__(cls)
         env.render_mode, env.end_on_success, env.max_episode_steps = None, False, None
+        env.truncate_on = ()
         env._hold(dreams.beside(count), observer, AutoresetMode.DISABLED)
         env.set_state([state] * count)
         for row, seed in enumerate(np.random.SeedSequence(_entropy(state)).spawn(count)):
@@ -205,8 +211,9 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         terminated, truncated = (np.zeros(self.num_envs, np.bool_) for _ in range(2))
         seen = [self._seen(row) for row in range(self.num_envs)]
         for row in live:
-            _, rewards[row], terminated[row], _ = seen[row]
-            truncated[row] = self._timed_out(row)
+            _, rewards[row], terminated[row], info = seen[row]
+            alarmed = any(info["alarms"][name] for name in self.truncate_on)
+            truncated[row] = alarmed or self._timed_out(row)
         infos: Info = {}
         self._ended = terminated | truncated
         if self._autoreset == AutoresetMode.SAME_STEP and self._ended.any():

@@ -76,8 +76,8 @@ def at_stake_j(evidence: Evidence, some: tuple[Energy, ...]) -> float:
 
 def _gain(evidence: Evidence, made: tuple[Energy, ...], true: tuple[Energy, ...]) -> Measure:
     stake_j = at_stake_j(evidence, true)
-    own = max((alarm for alarm, _, _ in map(_worst, true) if not np.isnan(alarm)), default=0.0)
-    told = [found for found in map(_worst, made) if not np.isnan(found[0])]
+    own = max((alarm for alarm, _, _ in map(worst_rise, true) if not np.isnan(alarm)), default=0.0)
+    told = [found for found in map(worst_rise, made) if not np.isnan(found[0])]
     measurable = _measurable(made, true)
     if not told:
         return Measure("energy gain", NAN, "%", NAN, measurable)
@@ -87,7 +87,7 @@ def _gain(evidence: Evidence, made: tuple[Energy, ...], true: tuple[Energy, ...]
     return Measure("energy gain", value, "%", alarm, measurable, step if alarm > 1.0 else None)
 
 
-def _worst(group: Energy) -> tuple[float, float, int]:
+def worst_rise(group: Energy) -> tuple[float, float, int]:
     """The rise of a group that lasts two rows: over three errors, in J, and its step."""
     rise_j, error_j = rises(group)
     rows = np.flatnonzero(~np.isnan(rise_j))

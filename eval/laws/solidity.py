@@ -35,7 +35,7 @@ _SHARES = np.linspace(0.0, 1.0, 25)
 
 
 @dataclass(frozen=True)
-class _Overlap:
+class Overlap:
     """Of one pair, by frame: how deep they are in each other, and what of that is legal."""
 
     depth_m: Float  # (S+1,), 0 where apart, NaN where not read
@@ -53,14 +53,14 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
     round. Its alarm is the number of passages.
     """
     judged = evidence.truth.indices
-    pairs = list(_pairs(evidence.scene, judged))
-    if not pairs:
+    meeting = list(pairs(evidence.scene, judged))
+    if not meeting:
         names = (("interpenetration", "m"), ("tunnelling", "events"))
         return tuple(Measure(name, NAN, unit, NAN, NAN) for name, unit in names)
     depths, alarms, events, starts, passed_at = [], [0.0], 0, [], []
-    floors = _deepest(evidence, pairs)
-    for one, other in pairs:
-        made = _overlap(evidence.reading, evidence.scene, one, other)
+    floors = _deepest(evidence, meeting)
+    for one, other in meeting:
+        made = overlap(evidence.reading, evidence.scene, one, other)
         excess = np.maximum(made.depth_m - max(floors[one], floors.get(other, 0.0)), 0.0)
         depths.append(largest(made.depth_m[1:]))
         alarms.append(float(np.nan_to_num(excess / made.legal_m)[1:].max(initial=0.0)))
@@ -83,7 +83,7 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
     return tuple(m.failed() for m in found)
 
 
-def _pairs(scene: Scene, judged: list[int]) -> Iterator[tuple[int, int]]:
+def pairs(scene: Scene, judged: list[int]) -> Iterator[tuple[int, int]]:
     """A judged body and one that it can meet; each pair once, none of bodies that are joined."""
     for one in solid(scene):
         for other in solid(scene):
@@ -99,18 +99,18 @@ def _joined(scene: Scene, one: int, other: int) -> bool:
     return names[0] == names[1]
 
 
-def _deepest(evidence: Evidence, pairs: list[tuple[int, int]]) -> dict[int, float]:
+def _deepest(evidence: Evidence, meeting: list[tuple[int, int]]) -> dict[int, float]:
     """By body, how deep the reference's own frames read it in others; at least 0."""
     found: dict[int, float] = {}
-    for one, other in pairs:
-        depth = largest(_overlap(evidence.floor, evidence.scene, one, other).depth_m)
+    for one, other in meeting:
+        depth = largest(overlap(evidence.floor, evidence.scene, one, other).depth_m)
         for body in (one, other):
             if body in evidence.truth.indices:
                 found[body] = max(found.get(body, 0.0), float(np.nan_to_num(depth)))
     return found
 
 
-def _overlap(reading: Reading, scene: Scene, one: int, other: int) -> _Overlap:
+def overlap(reading: Reading, scene: Scene, one: int, other: int) -> Overlap:
     gap = between(reading, scene, one, other)
     variance = np.full(len(gap.gap_m), LEAST_SIGMA_M**2)
     turned_m = 0.0
@@ -121,7 +121,7 @@ def _overlap(reading: Reading, scene: Scene, one: int, other: int) -> _Overlap:
         variance += np.nan_to_num(along, nan=0.0).clip(0.0)
     width_m = min(_least_width_m(scene, body) for body in (one, other))
     legal_m = np.hypot(SIGMAS * np.sqrt(variance), LEGAL_SHARE * width_m) + turned_m
-    return _Overlap(np.maximum(-gap.gap_m, 0.0), legal_m)
+    return Overlap(np.maximum(-gap.gap_m, 0.0), legal_m)
 
 
 def _least_width_m(scene: Scene, index: int) -> float:

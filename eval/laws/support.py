@@ -42,7 +42,7 @@ TIMING_FRAMES = 1.5
 
 
 @dataclass(frozen=True)
-class _Hang:
+class Hang:
     """One body in one reading: frames (S+1,) in which it hangs, and by how many times what is
     legal its acceleration then differs from a free fall's, NaN where it is not in the air."""
 
@@ -73,7 +73,7 @@ def support(evidence: Evidence) -> tuple[Measure, ...]:
 def _floating(evidence: Evidence, bodies: list[int]) -> Measure:
     hanging, alarms, steps = 0, [], []
     for body in bodies:
-        made, true = (_hang(evidence, r, body) for r in (evidence.reading, evidence.floor))
+        made, true = (hang(evidence, r, body) for r in (evidence.reading, evidence.floor))
         made_worst, step = largest_pair(made.excess[1:, None])
         true_worst = np.nan_to_num(largest_pair(true.excess[1:, None])[0])
         hanging += int(made.hangs.sum())
@@ -91,7 +91,7 @@ def _floating(evidence: Evidence, bodies: list[int]) -> Measure:
     )
 
 
-def _hang(evidence: Evidence, reading: Reading, body: int) -> _Hang:
+def hang(evidence: Evidence, reading: Reading, body: int) -> Hang:
     """Runs of frames in the air, and how far from free fall four of them in a row are."""
     scene, own = evidence.scene, track(evidence, reading, body)
     air = _in_air(scene, reading, own)
@@ -106,7 +106,7 @@ def _hang(evidence: Evidence, reading: Reading, body: int) -> _Hang:
             error = float(np.hypot(motion.acceleration_error_m_s2, LEAST_ERROR_M_S2))
             excess[start + FITTED_FRAMES // 2] = off / (SIGMAS * error)
     hangs = np.nan_to_num(excess) > 1.0
-    return _Hang(hangs, excess)
+    return Hang(hangs, excess)
 
 
 def _smooth(own: Track, motion: Motion) -> bool:

@@ -5,7 +5,7 @@ Nothing here makes a body found: every frame has to show it anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,16 @@ class Memory:
         moves = np.array([body.velocity_m_s for body in scene.bodies]) * scene.dt_s
         turns = Rotation.from_quat(quaternions).as_matrix()
         return cls(turns, places, moves, np.zeros(len(scene.bodies), np.int64))
+
+    def copy(self) -> Memory:
+        """One that can go another way."""
+        return replace(
+            self,
+            turn=self.turn.copy(),
+            position_m=self.position_m.copy(),
+            move_m=self.move_m.copy(),
+            age=self.age.copy(),
+        )
 
     def seen(self, index: int, position_m: Float, turn: Float) -> None:
         """Take in where a body was found."""

@@ -33,6 +33,7 @@ def read(
     cameras: Poses | None = None,
     start: Poses | None = None,
     markers: bool = False,
+    memory: Memory | None = None,
 ) -> Reading:
     """Read every body's pose off frames uint8 (T+1, H, W, 3), with or without depth (T+1, H, W).
 
@@ -41,12 +42,14 @@ def read(
     orientations (T+1, 4) of a camera that moves. `start` are positions (N, 3) and orientations
     (N, 4) of the bodies in the first frame, where they are known: what the colours look like there
     is what they are taken to look like everywhere, so other light does not count. Markers that
-    cannot move are looked for only with `markers`.
+    cannot move are looked for only with `markers`. `memory` is that of the frames before, which
+    these go on from; it is changed. Without one the scene's own start is what came before.
 
     Raises InputError on shapes that do not fit each other or the scene's camera.
     """
     _check(frames, depth_m, scene, cameras)
-    reader, memory = _detector(scene), Memory.of(scene)
+    reader = _detector(scene)
+    memory = Memory.of(scene) if memory is None else memory
     views = _views(reader.view, scene, cameras, len(frames))
     if start is not None and len(frames):
         depth = None if depth_m is None else depth_m[0]

@@ -23,10 +23,11 @@ Generators = torch.Generator | list[torch.Generator] | None
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A point to come back to: the last frame and a copy of the cache, of b dreams."""
+    """A point to come back to: of b dreams the last frame, a copy of the cache, and the doubt."""
 
     last: Tensor  # (b, 4, H, W)
     cache: TimeCache
+    doubt: Tensor  # (b,)
 
     def fits(self, model: WorldModel) -> bool:
         """Whether it may be one of that model: shapes are looked at, not what they hold."""
@@ -51,6 +52,10 @@ class Stepper:
     draft: steps of the `scheduler` along the flow from noise to frame. `scenario` is the index of
     the dreams' domain, see WorldModel.domain. A model in half precision computes in it, where
     torch.autocast does; frames stay float32.
+
+    With `doubts` every frame is drawn once more, by one further pass from itself and as much noise,
+    which changes no frame. `doubt` (b,) is by how much the two drafts' depth differs: the mean over
+    pixels in model values, summed over the steps since `start`, as errors add up, too.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Stepper:
         passes: int = 1,
         scenario: int = 0,
         scheduler: FlowMatchEulerDiscreteScheduler | None = None,
+        doubts: bool = False,
     ) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, got {passes}")
@@ -67,6 +73,8 @@ class Stepper:
         self.passes = passes
         self.scheduler = scheduler or FlowMatchEulerDiscreteScheduler()
         self.dtype = model.dtype
+        self.doubts = doubts
+        self.doubt = torch.zeros(0, device=model.device)
         self.last: Tensor | None = None
         self.cache = model.new_cache(0)
 
@@ -83,6 +91,7 @@ class Stepper:
             self._pass(torch.zeros_like(frames[:, t]), 0.0, actions[:, t], frames[:, t])
             self.cache.advance()
         self.last = frames[:, -1]
+        self.doubt = self.last.new_zeros(len(frames))
 
     @torch.inference_mode()
     def step(self, actions: Tensor, generator: Generators = None) -> Tensor:
@@ -93,10 +102,22 @@ class Stepper:
         """
         if self.last is None:
             raise ValueError("start the stepper with frames before stepping it")
-        drawn = self._draw(actions, self.last, generator)
+        drawn = self._draw(actions, self.last, generator).clamp(-1.0, 1.0)
+        if self.doubts:
+            self.doubt = self.doubt + self._difference(drawn, actions, self.last)
         self.cache.advance()
-        self.last = drawn.clamp(-1.0, 1.0)
-        return self.last
+        self.last = drawn
+        return drawn
+
+    def _difference(self, drawn: Tensor, actions: Tensor, last: Tensor) -> Tensor:
+        """Mean difference (b,) in depth of frames (b, 4, H, W) and their drafts from half noise."""
+        # The same noise for every frame and dream: a doubt alone is one in a batch, and repeats.
+        generator = torch.Generator().manual_seed(0)
+        noise = randn_tensor(drawn.shape[1:], generator=generator, device=drawn.device)
+        kept = self.cache.take()  # the pass writes the frame's slot
+        again = self._pass(0.5 * drawn + 0.5 * noise, 0.5, actions, last)
+        self.cache = kept
+        return (again - drawn)[:, -1].abs().mean((-2, -1))
 
     def _draw(self, actions: Tensor, last: Tensor, generator: Generators) -> Tensor:
         if self.passes == 1:
@@ -129,13 +150,13 @@ class Stepper:
         """Of some dreams or of all."""
         if self.last is None:
             raise ValueError("nothing to snapshot before start")
-        last = self.last if dreams is None else self.last[list(dreams)]
-        return Snapshot(last, self.cache.take(dreams))
+        rows = slice(None) if dreams is None else list(dreams)
+        return Snapshot(self.last[rows], self.cache.take(dreams), self.doubt[rows])
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on with the snapshot's dreams alone."""
         self.last = snapshot.last
-        self.cache = snapshot.cache.take()
+        self.cache, self.doubt = snapshot.cache.take(), snapshot.doubt
 
     @torch.inference_mode()
     def put(self, dreams: Sequence[int], snapshot: Snapshot, of: int) -> None:
@@ -144,8 +165,11 @@ class Stepper:
             empty = torch.zeros(of, *snapshot.last.shape[1:])
             self.last = empty.to(self.model.device)
             self.cache = self.model.new_cache(of)
+            self.doubt = self.last.new_zeros(of)
         self.last = self.last.clone()  # a snapshot may hold this one
         self.last[list(dreams)] = snapshot.last.to(self.last.device)
+        self.doubt = self.doubt.clone()
+        self.doubt[list(dreams)] = snapshot.doubt.to(self.doubt.device)
         self.cache.put(dreams, snapshot.cache, self.model.device)
 
 

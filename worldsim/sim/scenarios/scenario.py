@@ -90,6 +90,11 @@ class Scenario:
         return f"worldsim/{self._title}-WM-v0"
 
     @property
+    def twin_id(self) -> str:
+        """The id of both side by side: worldsim/Push-Twin-v0 for push."""
+        return f"worldsim/{self._title}-Twin-v0"
+
+    @property
     def splits(self) -> tuple[Split, ...]:
         """Those it has."""
         return tuple(s for s in get_args(Split) if s != "combo" or self.reserved)
