@@ -175,7 +175,13 @@ def test_a_run_holds_no_pickle(made: Path) -> None:
 
 
 def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
-    kept = {"step": 3, "elapsed_s": 0.1 + 0.2, "precision": "float32", "average": {"inv": None}}
+    kept = {
+        "step": 3,
+        "clips": 12,
+        "elapsed_s": 0.1 + 0.2,
+        "precision": "float32",
+        "average": {"inv": None},
+    }
     groups = [{"lr": 1e-3, "betas": [0.9, 0.95], "params": [0, 1]}]
     moments = {0: {"step": torch.tensor(3.0), "mean": torch.randn(2, 3).T}, 1: {}}
     state = kept | {"model": {}, "optimiser": {"adamw": {"state": moments, "groups": groups}}}
