@@ -151,6 +151,7 @@ def rollout(
     episodes: int = 10,
     seed: int = 0,
     checkpoint: str | None = None,
+    steps: int | None = None,
 ) -> None:
     """Let a policy act in the simulator or in the model; write episodes, summary and video.
 
@@ -160,16 +161,21 @@ def rollout(
         out: folder for the episodes, summary.json and episodes.webm.
         env: worldsim/Push-v0 (simulator), worldsim/Push-WM-v0 (model) or worldsim/Push-Twin-v0
             (both under the same actions).
-        policy: random, zero, ou, scripted or explore.
+        policy: random, zero, ou, scripted or explore; cem plans in a model's dreams and acts in
+            --env, cem-simulator plans in the simulator that it acts in.
         episodes: how many.
         seed: episode k is seeded with seed + k.
-        checkpoint: name or folder of the model's checkpoint; a shipped one when not given.
+        checkpoint: name or folder of the checkpoint of the model that is acted in, or that cem
+            plans in; a shipped one when not given.
+        steps: frames an episode at most; the environment's limit, 100, when not given.
     """
     from worldsim.trial import trial
 
     arguments.positive(episodes=episodes)
     arguments.not_negative(seed=seed)
-    trial(env, policy, episodes, arguments.folder(out), seed, checkpoint)
+    if steps is not None:
+        arguments.positive(steps=steps)
+    trial(env, policy, episodes, arguments.folder(out), seed, checkpoint, steps)
 
 
 def bench(

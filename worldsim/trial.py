@@ -11,7 +11,9 @@ import gymnasium
 import numpy as np
 from tqdm import tqdm
 
-from worldsim.agents.policies import make_policy
+from worldsim import checkpoints
+from worldsim.agents.cem import CrossEntropy
+from worldsim.agents.policies import POLICIES, Policy, make_policy
 from worldsim.agents.rollout import rollout, solved
 from worldsim.data import legacy
 from worldsim.data.atomic import write_whole
@@ -20,15 +22,25 @@ from worldsim.envs import env_ids
 from worldsim.episode import Episode
 from worldsim.errors import InputError, unknown
 from worldsim.eval.page.video import FILMED, film_of
+from worldsim.planning import PLANNERS, Dreamed, Simulated
 from worldsim.sim.scenarios import after_import
 
 SCHEMA = 1
 
 
 def trial(
-    env_id: str, policy: str, episodes: int, out: Path, seed: int = 0, checkpoint: str | None = None
+    env_id: str,
+    policy: str,
+    episodes: int,
+    out: Path,
+    seed: int = 0,
+    checkpoint: str | None = None,
+    steps: int | None = None,
 ) -> dict[str, Any]:
     """Roll out `policy` for `episodes` episodes, episode k seeded with `seed` + k.
+
+    An episode takes `steps` at most, or as many as the environment allows. The policy "cem" plans
+    in dreams of the model `checkpoint`, "cem-simulator" in the simulator that it acts in.
 
     "module:id" is the environment of a scenario that importing the module registers.
     Writes `out`/episode_000.safetensors ..., summary.json and episodes.webm (the first ten),
@@ -38,16 +50,12 @@ def trial(
     env_id = after_import(env_id)
     if env_id not in env_ids():
         raise unknown("environment", env_id, env_ids())
-    if checkpoint is not None and not {"WM", "Twin"} & set(env_id.split("-")):
-        raise InputError(f"{env_id} is the simulator and takes no --checkpoint")
-    actor = make_policy(policy)
-    settings: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
-    env = gymnasium.make(env_id, **settings)
+    env, actor = _stage(env_id, policy, checkpoint)
     rows, filmed = [], []
     started_s = time.perf_counter()
     try:
         for index in tqdm(range(episodes), desc=policy, unit="episode", disable=None):
-            episode = rollout(env, actor, seed=seed + index)
+            episode = rollout(env, actor, seed=seed + index, steps=steps)
             out.mkdir(parents=True, exist_ok=True)
             save_episode(out / f"episode_{index:03d}{SUFFIX}", episode)
             rows.append(_row(index, seed + index, episode))
@@ -69,6 +77,29 @@ def trial(
         f"{summary['frames_per_s']:.0f} frames/s\n{out}/summary.json, {out}/episodes.webm"
     )
     return summary
+
+
+def _stage(
+    env_id: str, policy: str, checkpoint: str | None
+) -> tuple[gymnasium.Env[Any, Any], Policy]:
+    """The environment, and who acts in it."""
+    if policy not in (*POLICIES, *PLANNERS):
+        raise unknown("policy", policy, (*POLICIES, *PLANNERS))
+    modelled = bool({"WM", "Twin"} & set(env_id.split("-")))
+    if checkpoint is not None and not modelled and policy != "cem":
+        raise InputError(f"{env_id} is the simulator and takes no --checkpoint")
+    if policy == "cem-simulator" and modelled:
+        raise InputError(f"cem-simulator plans in the simulator that it acts in, not in {env_id}")
+    settings: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
+    if policy == "cem":
+        scenario = gymnasium.spec(env_id).kwargs["scenario"]
+        dreamed = Dreamed(checkpoint or checkpoints.default(scenario))
+        env = gymnasium.make(env_id, **(settings if modelled else dreamed.seen_as(scenario)))
+        return env, CrossEntropy(dreamed)
+    env = gymnasium.make(env_id, **settings)
+    if policy == "cem-simulator":
+        return env, CrossEntropy(Simulated(env.unwrapped))  # type: ignore[arg-type]
+    return env, make_policy(policy)
 
 
 def _row(index: int, seed: int, episode: Episode) -> dict[str, Any]:
