@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import Truth, judged, truth_of
-from worldsim.eval.reading.episodes import Reader, read_episode
+from worldsim.eval.reading.episodes import Reader, cameras_of, read_episode
 from worldsim.eval.reading.reading import Reading
 
 from .chaos import Rerun, reading_error_m, spread_m
@@ -120,8 +120,7 @@ class Case:
         return self._evidence(self.clip, self.floor)
 
     def frozen(self) -> Evidence:
-        """The last start frame, repeated."""
-        still = _repeated(self.floor.part(0, 0), self.steps + 1)
+        """The last start frame, repeated: one picture, wherever the camera moves."""
         clip = self.clip
         frames = replace(
             clip,
@@ -131,7 +130,9 @@ class Case:
             states=None,
             contacts=None,
         )
-        return self._evidence(frames, still)
+        if cameras_of(clip) is None:
+            return self._evidence(frames, _repeated(self.floor.part(0, 0), self.steps + 1))
+        return self._evidence(frames, self.reader(frames, clip))
 
     def placed(self, places_m: Float) -> Evidence:
         """Places (S+1, M, 3) alone as evidence, NaN where a body is missing; no pictures."""

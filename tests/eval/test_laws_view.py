@@ -163,3 +163,11 @@ def test_a_camera_that_rests_gives_no_occasion() -> None:
     found = measured(clean(), "consistency")
     assert np.isnan(found["reprojection error"].alarm)
     assert np.isnan(found["reprojection error"].value)
+
+
+def test_a_frozen_picture_does_not_stand_still_where_the_camera_moves(orbiting: Case) -> None:
+    """Bodies at rest are elsewhere in the scene where one picture is seen from other places."""
+    frozen, truth = orbiting.frozen(), orbiting.truth
+    places = frozen.reading.position_m[:, truth.indices]
+    off_m = np.linalg.norm(places - truth.position_m, axis=-1)
+    assert np.nanmax(off_m[0]) < 0.01 < 0.05 < np.nanmedian(off_m[-1])
