@@ -19,10 +19,12 @@ from worldsim.envs.spaces import UNTURNED, by_body
 from worldsim.envs.start import Start, load_starts
 from worldsim.errors import InputError
 from worldsim.eval.reading.memory import Memory
+from worldsim.eval.reading.perception import Poses
 from worldsim.eval.reading.reading import Reading
 from worldsim.frames import from_model, to_model
 from worldsim.models.load import load
 from worldsim.models.stepper import Snapshot, Stepper
+from worldsim.sim.actuators.orbit import Orbit, Rig
 from worldsim.sim.contacts import CAPACITY
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene
@@ -44,15 +46,17 @@ class Dream:
     steps: int = 0
     noise: torch.Generator = field(default_factory=torch.Generator)
     alarms: Alarms | None = None
+    rig: Rig | None = None  # of a camera that moves
 
     @classmethod
-    def begun(cls, start: Start, sight: Sight, seed: int, limits: Limits | None) -> Dream:
+    def begun(
+        cls, start: Start, sight: Sight, seed: int, limits: Limits | None, rig: Rig | None
+    ) -> Dream:
         """At the last of the start frames, all of them read; with `limits` it has alarms."""
         scene, reading, last = start.scene, sight.reading, len(start.frames) - 1
         alarms = None if limits is None else Alarms(scene, limits)
-        dream = cls(
-            scene, Belief.of(scene), start.frames[-1], start.depth_m[-1], reading, alarms=alarms
-        )
+        dream = cls(scene, Belief.of(scene), start.frames[-1], start.depth_m[-1], reading)
+        dream.alarms, dream.rig = alarms, rig
         for t, action in enumerate([None, *start.actions]):
             dream._take_in(reading.part(t, t), action, 0.0)
         dream.reading, dream.belief.memory = reading.part(last, last), sight.memory
@@ -81,8 +85,10 @@ class Dream:
             self.alarms.add(reading, action, doubt_m)
 
     def moment(self) -> Moment:
-        """Orientations are the scene's own: they are not read off frames."""
+        """Orientations are the scene's own: they are not read off frames; a camera's is known."""
         turned = np.array([body.orientation_xyzw for body in self.scene.bodies])
+        if self.rig is not None:
+            turned[self.scene.index(self.scene.actuator.body)] = self.rig.view.orientation_xyzw
         return Moment(self.belief.position_m, turned, self.belief.velocity_m_s)
 
     def copy(self) -> Dream:
@@ -90,7 +96,9 @@ class Dream:
         noise = torch.Generator()
         noise.set_state(self.noise.get_state())
         alarms = None if self.alarms is None else self.alarms.copy()
-        return replace(self, belief=self.belief.copy(), noise=noise, alarms=alarms)
+        return replace(
+            self, belief=self.belief.copy(), noise=noise, alarms=alarms, rig=copy(self.rig)
+        )
 
     def info(self, outcome: Outcome) -> Info:
         """As documented at SimulatorEnv, arrays of its own."""
@@ -179,12 +187,14 @@ class Dreams:
             alike[len(start.frames)].append(row)
         for rows in alike.values():
             self.stepper.put(rows, self._opening([starts[row] for row in rows]), len(self.rows))
+        rigs = [rig_of(start.scene) for start in starts.values()]
         shown = [
-            (start.frames, start.depth_m, start.scene, Memory.of(start.scene))
-            for start in starts.values()
+            (s.frames, s.depth_m, s.scene, Memory.of(s.scene), _poses(rig, s.actions))
+            for s, rig in zip(starts.values(), rigs, strict=True)
         ]
-        for (row, start), sight in zip(starts.items(), self.eyes(shown), strict=True):
-            self.rows[row] = Dream.begun(start, sight, seeds[row], self.limits)
+        sights = self.eyes(shown)
+        for (row, start), sight, rig in zip(starts.items(), sights, rigs, strict=True):
+            self.rows[row] = Dream.begun(start, sight, seeds[row], self.limits, rig)
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> None:
         """Draw the next frame of the rows that have an action, and read it.
@@ -199,10 +209,11 @@ class Dreams:
         if not np.isfinite(drawn[list(actions)]).all():
             raise InputError(f"{self.source} drew a NaN; its weights or start frames are damaged")
         images = [from_model(drawn[row], self.domain.depth_range_m) for row in actions]
-        shown = [
-            (frame[None], depth_m[None], self[row].scene, self[row].belief.memory)
-            for row, (frame, depth_m) in zip(actions, images, strict=True)
-        ]
+        shown = []
+        for row, (frame, depth_m) in zip(actions, images, strict=True):
+            poses = _poses(self[row].rig, actions[row][None], first=False)
+            dream = self[row]
+            shown.append((frame[None], depth_m[None], dream.scene, dream.belief.memory, poses))
         near_m, far_m = self.domain.depth_range_m
         doubt_m = 0.5 * (far_m - near_m) * self.stepper.doubt.cpu().double().numpy()
         for row, image, sight in zip(actions, images, self.eyes(shown), strict=True):
@@ -251,3 +262,23 @@ class Dreams:
 
     def _on_device(self, values: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(values).to(self.stepper.model.device)
+
+
+def rig_of(scene: Scene) -> Rig | None:
+    """What carries the scene's camera, at its start; None where it stands still."""
+    actuator = scene.actuator
+    return Rig(actuator, scene) if isinstance(actuator, Orbit) else None
+
+
+def _poses(rig: Rig | None, actions: NDArray[np.float32], first: bool = True) -> Poses | None:
+    """Places and turns of a camera after each action, and before the `first`; it moves on."""
+    if rig is None:
+        return None
+    views = [rig.view] if first else []
+    for action in actions:
+        rig.act(action)
+        views.append(rig.view)
+    return (
+        np.array([view.position_m for view in views]),
+        np.array([view.orientation_xyzw for view in views]),
+    )

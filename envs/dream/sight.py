@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from worldsim.data import workers as processes
 from worldsim.errors import InputError
 from worldsim.eval.reading.memory import Memory
-from worldsim.eval.reading.perception import read
+from worldsim.eval.reading.perception import Poses, read
 from worldsim.eval.reading.reading import Reading
 from worldsim.sim.scene import Scene
 
-Shown = tuple[NDArray[np.uint8], NDArray[np.float32], Scene, Memory]
-"""A dream's next frames (k, H, W, 3), their depth in metres (k, H, W), of what scene they are, and
-what those before have shown."""
+Shown = tuple[NDArray[np.uint8], NDArray[np.float32], Scene, Memory, Poses | None]
+"""A dream's next frames (k, H, W, 3), their depth in metres (k, H, W), of what scene they are, what
+those before have shown, and from where they are seen by a camera that moves."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,21 @@ def _sights(_: None, shown: list[Shown]) -> list[Sight]:
 
 
 def _sight(
-    frames: NDArray[np.uint8], depth_m: NDArray[np.float32], scene: Scene, memory: Memory
+    frames: NDArray[np.uint8],
+    depth_m: NDArray[np.float32],
+    scene: Scene,
+    memory: Memory,
+    cameras: Poses | None,
 ) -> Sight:
     after = memory.copy()
-    return Sight(read(frames, depth_m, scene, memory=after), after)
+    reading = read(frames, depth_m, scene, memory=after, cameras=cameras)
+    return Sight(reading if cameras is None else _with_camera(reading, scene, cameras), after)
+
+
+def _with_camera(reading: Reading, scene: Scene, cameras: Poses) -> Reading:
+    """The camera's body is where the camera is."""
+    eye = scene.index(scene.actuator.body)
+    reading.position_m[:, eye], reading.orientation_xyzw[:, eye] = cameras
+    reading.covariance_m2[:, eye] = 0.0
+    reading.found[:, eye] = True
+    return reading

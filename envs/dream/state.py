@@ -24,7 +24,7 @@ from worldsim.models.cache import TimeCache
 from worldsim.models.stepper import Snapshot
 from worldsim.sim.scene import Scene
 
-from .dreams import Dream
+from .dreams import Dream, rig_of
 
 _IMAGES = ("frame", "depth_m")
 _BELIEFS = ("position_m", "velocity_m_s", "error_m", "found", "moving")
@@ -58,6 +58,8 @@ class DreamState:
         arrays |= _named("seen", dream.belief.memory, _REMEMBERED)
         if dream.alarms is not None:
             arrays |= _named("alarms", dream.alarms.seen, _READ) | {"acted": dream.alarms.acted}
+        if dream.rig is not None:
+            arrays |= {"camera": dream.rig.place}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
         tensors |= {"last": self.memory.last, "doubt": self.memory.doubt}
         tensors |= {"noise": dream.noise.get_state()}
@@ -122,6 +124,9 @@ def _dream_state(data: bytes) -> DreamState:
     told = values["alarms"]
     alarms = None if told is None else _alarms(told, scene, tensors)
     dream = Dream(scene, belief, frame, depth_m, reading, int(values["steps"]), noise, alarms)
+    dream.rig = rig_of(scene)
+    if dream.rig is not None:
+        dream.rig.go_to(tensors["camera"].numpy())
     cache = TimeCache(int(values["layers"]), int(values["window"]), len(values["positions"]))
     cache.positions = [int(position) for position in values["positions"]]
     cache.keys = [tensors.get(f"keys.{layer}") for layer in range(len(cache.keys))]

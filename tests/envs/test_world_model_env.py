@@ -17,9 +17,11 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 from worldsim import checkpoints
+from worldsim.agents.collect import Collector
 from worldsim.agents.policies import make_policy
 from worldsim.agents.rollout import rollout
 from worldsim.data.store import save_episode
+from worldsim.envs.dream.state import DreamState
 from worldsim.envs.simulator_env import SimulatorEnv
 from worldsim.envs.start import Starts
 from worldsim.envs.world_model_env import WorldModelEnv
@@ -30,6 +32,7 @@ from worldsim.sim.scenarios import SCENARIOS, Moment, find_scenario
 
 Checkpoint = tuple[Path, list[Episode]]
 LEFT = np.array([-0.8, 0.1], np.float32)
+MOMENT = ("position_m", "orientation_xyzw", "velocity_m_s")
 
 
 @pytest.fixture
@@ -404,3 +407,29 @@ def test_a_model_of_every_scenario_ships(name: str) -> None:
         frame, *_ = env.step(env.action_space.sample())
     assert env.observation_space.contains(frame)
     env.close()
+
+
+def test_a_camera_that_moves_is_followed() -> None:
+    """Orbit's task hangs on where the camera is; the actions tell."""
+    episode = Collector(seed=5, steps=12, scenario="orbit", size_px=128)(0)
+    assert episode.states is not None
+    env = WorldModelEnv("all-128", scenario="orbit")
+    _, info = env.reset(options={"episode": episode, "start_frames": 8})
+    eye, target = (episode.scene.index(name) for name in ("camera", "target"))
+    for action, t in ((None, 7), (episode.actions[7], 8), (episode.actions[8], 9)):
+        if action is not None:
+            *_, info = env.step(action)
+        for name in ("position_m", "orientation_xyzw"):
+            true = getattr(episode.states, name)[t, eye]
+            np.testing.assert_allclose(info[name][eye], true, atol=1e-9)
+        if t == 7:
+            off_m = info["position_m"][target] - episode.states.position_m[t, target]
+            assert np.linalg.norm(off_m) < 0.02
+            true = Moment(*(getattr(episode.states, n)[t] for n in MOMENT))
+            wanted = find_scenario("orbit").task(episode.scene, true).distance_m
+            assert info["distance_m"] == pytest.approx(wanted, abs=0.02)
+    state = DreamState.from_bytes(env.get_state().to_bytes())
+    ahead = env.step(episode.actions[9])[4]
+    env.set_state(state)
+    again = env.step(episode.actions[9])[4]
+    assert np.array_equal(ahead["position_m"], again["position_m"])

@@ -13,7 +13,7 @@ from worldsim.sim.actuators.actuator import Actuator, Drive
 
 if TYPE_CHECKING:
     from worldsim.sim.camera import Camera
-    from worldsim.sim.scene import Body
+    from worldsim.sim.scene import Body, Scene
     from worldsim.sim.world import World
 
 Limits = tuple[float, float]
@@ -40,46 +40,65 @@ class Orbit(Actuator):
         return 3
 
     def build(self, world: World) -> Drive:
-        return _Rig(self, world)
+        return _Carried(Rig(self, world.scene))
 
 
-class _Rig(Drive):
-    def __init__(self, settings: Orbit, world: World) -> None:
+class _Carried(Drive):
+    def __init__(self, rig: Rig) -> None:
         super().__init__()
-        self._camera = world.scene.camera
-        self._scales = world.scene.action_spec.scales
-        self._dt_s = world.scene.dt_s
+        self._rig, self.view = rig, rig.view
+
+    def act(self, action: NDArray[np.float32]) -> None:
+        self._rig.act(action)
+        self.view = self._rig.view
+
+
+class Rig:
+    """Where an orbiting camera is: actions alone move it, so no engine is needed to follow it.
+
+    `view` is the camera of this moment; `place` its yaw, pitch and distance.
+    """
+
+    def __init__(self, settings: Orbit, scene: Scene) -> None:
+        self._camera = scene.camera
+        self._scales = scene.action_spec.scales
+        self._dt_s = scene.dt_s
         self._low = np.array([-np.inf, settings.pitch_rad[0], settings.distance_m[0]])
         self._high = np.array([np.inf, settings.pitch_rad[1], settings.distance_m[1]])
         x_m, y_m, self._height_m = self._camera.position_m
         forward = self._camera.world_from_camera[:3, 2]
         pitch_rad = np.arcsin(forward[2])
-        self._place = np.array([np.arctan2(y_m, x_m), pitch_rad, np.hypot(x_m, y_m)])
-        self._check(world.scene.body(settings.body))
+        self.place = np.array([np.arctan2(y_m, x_m), pitch_rad, np.hypot(x_m, y_m)])
+        self._check(scene.body(settings.body))
         self.view = self._camera
 
     def _check(self, body: Body) -> None:
         camera = self._camera
-        yaw_rad, pitch_rad, distance_m = self._place.tolist()
+        yaw_rad, pitch_rad, distance_m = self.place.tolist()
         facing = orbiting(camera, yaw_rad, pitch_rad, distance_m, self._height_m)
         if not np.allclose(facing.world_from_camera, camera.world_from_camera, atol=1e-6):
             raise InputError("an orbiting camera faces the vertical axis through the origin")
         turns = (body.orientation_xyzw, camera.orientation_xyzw)
         if not np.allclose(body.position_m, camera.position_m) or not np.allclose(*turns):
             raise InputError(f"the body {body.name!r} must have the pose of the scene's camera")
-        if not np.all((self._low <= self._place) & (self._place <= self._high)):
+        if not np.all((self._low <= self.place) & (self.place <= self._high)):
             raise InputError(
                 f"the camera starts out of its limits: pitch {pitch_rad:.3f} rad, "
                 f"{distance_m:.3f} m from the axis"
             )
 
     def act(self, action: NDArray[np.float32]) -> None:
-        moved = self._place + np.asarray(action, np.float64) * self._scales * self._dt_s
+        """A frame passes under an action, float32 (3,) in [-1, 1]."""
+        moved = self.place + np.asarray(action, np.float64) * self._scales * self._dt_s
         moved = np.clip(moved, self._low, self._high)
-        if np.array_equal(moved, self._place):  # not even a rounding may move the view
+        if np.array_equal(moved, self.place):  # not even a rounding may move the view
             return
-        self._place = moved
-        yaw_rad, pitch_rad, distance_m = moved.tolist()
+        self.go_to(moved)
+
+    def go_to(self, place: NDArray[np.float64]) -> None:
+        """Be at a place (3,)."""
+        self.place = place
+        yaw_rad, pitch_rad, distance_m = place.tolist()
         self.view = orbiting(self._camera, yaw_rad, pitch_rad, distance_m, self._height_m)
 
 
