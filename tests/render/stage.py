@@ -70,4 +70,6 @@ def roll(scenario: str, steps: int, size_px: int = 32, seed: int = 4) -> tuple[A
         infos.append(info)
     env.close()
     images = [np.stack([info[name] for info in infos]) for name in ("depth_m", "segmentation")]
-    return env.scene, states_of(infos), (np.stack(frames), *images)
+    bodies = len(env.scene.bodies)  # infos have rows to spare
+    rows = [{name: info[name][:bodies] for name in STATES} for info in infos]
+    return env.scene, states_of(rows), (np.stack(frames), *images)
