@@ -131,15 +131,15 @@ def _ids(scenario: Scenario) -> str:
         "\n".join(lines),
         _bounds(scenario),
         f"**Reward and end.** {task}",
-        f"**Observations.** {_observations(scenario, size_px)}",
+        f"**`observation=` of simulator and model.** {_observations(scenario, size_px)}",
     ]
     return "\n\n".join(parts)
 
 
 def _bounds(scenario: Scenario) -> str:
-    lines = ["| action | -1 | 0 | 1 |", "|---|---|---|---|"]
+    lines = ["| action | -1 | 1 |", "|---|---|---|"]
     for c in scenario.make_scene(0).action_spec.channels:
-        lines.append(f"| {c.name} | {-c.scale:g} {c.unit} | 0 | {c.scale:g} {c.unit} |")
+        lines.append(f"| {c.name} | {-c.scale:g} {c.unit} | {c.scale:g} {c.unit} |")
     return "\n".join(lines)
 
 
