@@ -188,7 +188,7 @@ def bench(
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
             simulate (recording, on one core and on two), read (clips for training), step (from
             an action to a model's frame), env (whole steps of environments, alone and in batches;
-            some minutes) or train (share of the matmul peak).
+            some minutes, 8 GB) or train (share of the matmul peak).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
