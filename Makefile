@@ -23,7 +23,7 @@ check: setup
 	$(BIN)/lint-imports --no-cache
 
 docs: setup
-	$(BIN)/python -m worldsim.catalogue docs/scenarios.md
+	$(BIN)/python -m worldsim.catalogue docs
 
 setup: $(INSTALLED)
 

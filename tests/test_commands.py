@@ -19,6 +19,7 @@ from worldsim import cli, demo, judge
 from worldsim.agents.collect import Collector
 from worldsim.agents.rollout import replay
 from worldsim.bench import all as bench
+from worldsim.bench import env as bench_env
 from worldsim.bench import read as bench_read
 from worldsim.bench import train as bench_train
 from worldsim.data.dataset import Dataset
@@ -277,6 +278,35 @@ def test_a_rate_is_work_over_time() -> None:
     rates = bench.measure([bench.Probe("counted", lambda: calls.append(1), 100.0)], 1)
     counted = 100.0 * (len(calls) - 1) / bench.PROBE_S
     assert rates["counted"][0] == pytest.approx(counted, rel=0.05)
+
+
+def test_bench_of_environments_tells_rates_and_shares(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"CHECKPOINTS": {64: str(model)}, "BATCHES": (1, 2), "LARGEST": 3, "PROBE_S": 0.05}
+    for name, value in small.items():
+        monkeypatch.setattr(bench_env, name, value)
+    monkeypatch.setattr(bench, "PROBE_S", 0.05)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # no processes
+    assert cli.main(f"bench env --repeats 2 --out {tmp_path}".split()) == 0
+    rows = json.loads((tmp_path / "bench-env.json").read_text())["environments"]
+    said = capsys.readouterr().out
+    assert [(row["source"], row["count"]) for row in rows.values()] == [
+        *(("simulator", count) for count in (1, 2)),
+        *(("model", count) for count in (1, 2)),
+        *((source, 3) for source in ("simulator", "model")),
+    ]
+    for name, row in rows.items():
+        assert name in said and len(row["rounds"]) == (1 if row["count"] == 3 else 2)
+        assert row["steps_per_s"] == pytest.approx(row["count"] * row["steps_per_s_each"])
+        assert sum(row["shares"].values()) == pytest.approx(1.0)
+        assert row["shares"]["drawing"] > 0.0
+        assert (row["shares"]["reading"] > 0.0) == (row["source"] == "model")
+    alone = rows["model, 64 px, alone"]
+    assert rows["model, 64 px, 2 in a batch"]["times_alone"] == pytest.approx(
+        rows["model, 64 px, 2 in a batch"]["steps_per_s"] / alone["steps_per_s"]
+    )
+    assert alone["times_alone"] == 1.0
 
 
 def test_bench_of_training_counts_what_a_step_does(

@@ -193,7 +193,8 @@ def bench(
     Args:
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
             simulate (recording, on one core and on two), read (clips for training), step (from
-            an action to a model's frame) or train (share of the matmul peak).
+            an action to a model's frame), env (whole steps of environments, alone and in batches;
+            some minutes, 8 GB) or train (share of the matmul peak).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
@@ -205,11 +206,16 @@ def bench(
     if what not in BENCHES:
         raise unknown("bench", what, BENCHES)
     run = import_module(f"worldsim.bench.{what}").run
-    options = {"all": (checkpoint,), "render": (scenario,), "simulate": (scenario, size_px)}
+    options: dict[str, tuple[object, ...]] = {
+        "all": (checkpoint,),
+        "render": (scenario,),
+        "simulate": (scenario, size_px),
+        "env": (),
+    }
     run(arguments.folder(out), *options.get(what, (size_px,)), repeats)
 
 
-BENCHES = ("all", "render", "simulate", "read", "step", "train")
+BENCHES = ("all", "render", "simulate", "read", "step", "env", "train")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from worldsim.render.compiled import digest
 
@@ -18,6 +20,13 @@ MARGIN_PX = 3
 MOST_POINTS = 100
 _OUT_PX = 1.8  # how far from the rim colours are its body's and its ground's own
 _LEAST_CONTRAST = 25.0  # of the two colours, 0-441
+
+
+def beside_of(mine: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels (H, W) that may hide something of a body whose pixels `mine` are, and those."""
+    width = 2 * MARGIN_PX + 1
+    around = cv2.dilate(mine.astype(np.uint8), np.ones((width, width), np.uint8))
+    return around.astype(np.bool_)
 
 
 @kept

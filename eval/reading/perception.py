@@ -64,7 +64,7 @@ def read(
     return _joined(rows, scene)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)  # as many as are dreamed side by side
 def _detector(scene: Scene) -> Detector:
     return Detector(scene)
 

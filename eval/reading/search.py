@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from worldsim.sim.scene import Scene
 
 from .fit import finished, started
-from .gather import MARGIN_PX, gather, soft_cover
+from .gather import MARGIN_PX, beside_of, gather, soft_cover
 from .labels import UNCLEAR, components
 from .memory import Memory
 from .meshes import mesh_pose
@@ -89,9 +89,12 @@ class Search:
         pose, whole = self._fitted(index, blob, mine, window, frame, memory)
         if frame.has_depth and pose.cost > DOUBTFUL_COST:
             freed = self._without_neighbours(index, blob, frame)
+            beside = bool((beside_of(mine) & (freed.hides_m != frame.hides_m)).any())
             for place_m in (None, memory.position_m[index] + memory.move_m[index]):
                 if place_m is not None and pose.cost < HARDLY:
                     break
+                if place_m is None and not beside:
+                    continue  # it would be the same fit again
                 other, all_of_it = self._fitted(index, blob, mine, window, freed, memory, place_m)
                 if other.cost < CLEARLY * pose.cost:
                     pose, whole = other, all_of_it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import shown, split
+from worldsim.eval.reading import search
 from worldsim.eval.reading.perception import read
 
 BODIES = ("pusher", "sphere", "box")
@@ -89,6 +91,37 @@ def test_blur_moves_no_body(episodes: list[Episode], name: str) -> None:
     _, lateral = split(reading.position_m[:, body] - truth, truth, episode.scene.camera)
     assert np.nanmedian(lateral) <= 0.1 * episode.scene.bodies[body].diameter_m
     assert reading.found[:, body].mean() >= 0.98
+
+
+def test_a_fit_that_is_not_made_again_would_have_been_the_same(
+    episodes: list[Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blurred depth makes fits doubtful; few of them have a neighbour that could change them."""
+    fits, fitted = [], search.Search._fitted
+
+    def counted(*args: Any) -> Any:
+        fits.append(args)
+        return fitted(*args)
+
+    monkeypatch.setattr(search.Search, "_fitted", counted)
+    counts, readings = [], []
+    depths_m = [
+        np.stack([cv2.GaussianBlur(depth, (0, 0), 1.0) for depth in e.depth_m]) for e in episodes
+    ]
+    for beside_of in (search.beside_of, np.ones_like):
+        monkeypatch.setattr(search, "beside_of", beside_of)
+        fits.clear()
+        readings.append(
+            [
+                read(blurred(episode.frames, 1.0), depth_m, episode.scene)
+                for episode, depth_m in zip(episodes[:2], depths_m, strict=False)
+            ]
+        )
+        counts.append(len(fits))
+    assert counts[0] < counts[1]
+    for one, other in zip(*readings, strict=True):
+        for name, values in vars(one).items():
+            np.testing.assert_array_equal(values, vars(other)[name], err_msg=name)
 
 
 def test_faded_body_is_lost(episodes: list[Episode], rerender: Callable[..., Episode]) -> None:
