@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from worldsim import checkpoints
 from worldsim.errors import InputError
+from worldsim.sim.camera import Camera
 from worldsim.sim.look import Look, find_look
 from worldsim.sim.scenarios import Moment, Outcome, find_scenario
 from worldsim.sim.scene import Scene, Split
@@ -173,6 +174,12 @@ class SimulatorEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self.render_mode == "depth_array":
             return self._depth_m.copy()
         return self._frame.copy() if self.render_mode == "rgb_array" else None
+
+    @property
+    def camera(self) -> Camera:
+        """That of this moment, in a scene where it moves."""
+        check_usable(self._closed, self._steps >= 0, "camera")
+        return self._simulator.camera
 
     def get_state(self) -> SimulatorState:
         """This moment, exactly: physics, scene, step count and random generator."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import gymnasium
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from worldsim.errors import InputError, unknown
 from worldsim.eval.page.video import PAPER, error_image
-from worldsim.eval.reading.perception import read
-from worldsim.eval.reading.reading import Reading
+from worldsim.sim.camera import Camera
 from worldsim.sim.scene import Scene, Split
 
 from .alarms import Limits
@@ -29,7 +28,7 @@ from .world_model_env import WorldModelEnv
 Info = dict[str, Any]
 Frame = NDArray[np.uint8]
 Told = tuple[Frame, Info]
-Seen = tuple[Frame, NDArray[np.float32]]  # and its depth
+Seen = tuple[Frame, NDArray[np.float32], Camera]  # its depth, and from where it is seen
 Resync = Literal["never", "every_n", "on_error"]
 Side = Literal["dream", "truth"]
 
@@ -175,7 +174,7 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         self._comparison = Comparison(self.scene)
         dreamed = self._start_dream(seed)
         self._steps = 0
-        twin = self._comparison.measure(truth, self._reading(dreamed, truth))
+        twin = self._comparison.measure(truth, self.dream.reading)
         twin |= {**self._comparison.horizon(), "resynced": False}
         return self._told((frame, truth), dreamed, {**twin, "rewards": dict.fromkeys(SIDES, 0.0)})
 
@@ -194,7 +193,7 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         self._remember(frame, truth)
         self._steps += 1
         rewards = {"dream": reward, "truth": true_reward}
-        twin = self._comparison.step(truth, self._reading((drawn, dreamed), truth))
+        twin = self._comparison.step(truth, self.dream.reading)
         twin |= {"resynced": resynced, "rewards": rewards}
         observation, info = self._told((frame, truth), (drawn, dreamed), twin)
         terminated = (info["success"] or info["failed"]) and self.end_on_success
@@ -244,27 +243,18 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         return wrong and bool(self._comparison.off(self.resync_diameters).any())
 
     def _start_dream(self, seed: int | None) -> Told:
-        frames, depths = zip(*self._seen, strict=True)
+        frames, depths, cameras = zip(*self._seen, strict=True)
         acted = np.reshape(self._acted, (-1, self.scene.action_spec.size))
         options = {
             "frames": np.stack(frames),
             "depth_m": np.stack(depths),
             "actions": acted,
-            "scene": self.scene,
+            "scene": _seen_from(self.scene, cameras[0]),
         }
         return self.dream.reset(seed=seed, options=options)
 
     def _remember(self, frame: Frame, truth: Info) -> None:
-        self._seen.append((frame.copy(), truth["depth_m"].copy()))
-
-    def _reading(self, dreamed: Told, truth: Info) -> Reading:
-        """What the dream's frame shows; where the camera moves, seen from its true place."""
-        eyes = [i for i, body in enumerate(self.scene.bodies) if body.role == "camera"]
-        if not eyes:
-            return self.dream.reading
-        at = (truth["position_m"][eyes], truth["orientation_xyzw"][eyes])
-        frame, info = dreamed
-        return read(frame[None], info["depth_m"][None], self.scene, cameras=at)
+        self._seen.append((frame.copy(), truth["depth_m"].copy(), self.simulator.camera))
 
     def _told(self, true: Told, dreamed: Told, twin: Info) -> Told:
         """Observation and info of the side observed, with both sides' words."""
@@ -273,3 +263,17 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         twin["dream_steps"] = self._comparison.steps
         sides = {"dream": dreamed[1], "truth": true[1]}
         return observation, {**info, **sides, "steps": self._steps, "twin": twin}
+
+
+def _seen_from(scene: Scene, camera: Camera) -> Scene:
+    """The scene as it is where the camera, which may move, is there."""
+    if camera == scene.camera:
+        return scene
+    at_m, turn_xyzw = camera.position_m, camera.orientation_xyzw
+    bodies = [
+        replace(body, position_m=at_m, orientation_xyzw=turn_xyzw)
+        if body.role == "camera"
+        else body
+        for body in scene.bodies
+    ]
+    return replace(scene, camera=camera, bodies=tuple(bodies))

@@ -228,3 +228,19 @@ def test_bad_arguments_say_what_to_do(checkpoint: Checkpoint) -> None:
         env.step(LEFT)
     with pytest.raises(InputError, match="scene"):
         env.reset(options={"seen": None})
+
+
+def test_a_camera_that_moves_is_where_the_truth_has_it_after_a_new_start() -> None:
+    env = TwinEnv("orbit", "all-128", resync="every_n", resync_steps=2, start_frames=2)
+    env.reset(seed=1)
+    eye = env.scene.index("camera")
+    resynced = []
+    for _ in range(4):
+        *_, info = env.step(np.array([0.9, 0.3, -0.5], np.float32))
+        resynced.append(info["twin"]["resynced"])
+        for name in ("position_m", "orientation_xyzw"):
+            np.testing.assert_allclose(
+                info["dream"][name][eye], info["truth"][name][eye], atol=1e-9
+            )
+    assert resynced == [False, False, True, False]
+    env.close()
