@@ -85,7 +85,7 @@ class DreamState:
         """What `to_bytes` wrote. Raises InputError where it is something else."""
         try:
             return _dream_state(bytes(data))
-        except (SafetensorError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (SafetensorError, RuntimeError, ValueError, LookupError, TypeError) as error:
             raise InputError("these bytes are not a state of a dream") from error
 
 
