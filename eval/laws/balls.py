@@ -111,8 +111,8 @@ def _turn(
         return None
 
     def best(turns: Rotation) -> tuple[Rotation, float]:
-        local = np.einsum("ki,nij->nkj", normals, turns.as_matrix())
-        dark = np.clip(radius_px * local, -1.0, 1.0).prod(-1)
+        local = np.clip(radius_px * (normals @ turns.as_matrix()), -1.0, 1.0)
+        dark = local[..., 0] * local[..., 1] * local[..., 2]
         dark -= (dark @ even) @ even.T
         like = -(dark @ wanted) / (size * np.linalg.norm(dark, axis=1).clip(1e-9))
         first = int(like.argmax())

@@ -61,14 +61,17 @@ def rotation(evidence: Evidence) -> tuple[Measure, ...]:
     """
     if not evidence.pictured:
         return tuple(Measure(name, NAN, unit, NAN, NAN) for name, unit in _NAMES)
-    spins = [
-        (i, _spin(evidence, evidence.generated, evidence.reading, i), _floor_spin(evidence, i))
-        for i in evidence.truth.indices
-    ]
+    spins = [(i, _made_spin(evidence, i), _floor_spin(evidence, i)) for i in evidence.truth.indices]
     return (_speed(evidence, spins), _rolling(evidence, spins), _flight(evidence, spins))
 
 
 Spins = list[tuple[int, Spin, Spin]]
+
+
+def _made_spin(evidence: Evidence, body: int) -> Spin:
+    if evidence.reading is evidence.floor:
+        return _floor_spin(evidence, body)
+    return _spin(evidence, evidence.generated, evidence.reading, body)
 
 
 def _floor_spin(evidence: Evidence, body: int) -> Spin:

@@ -104,13 +104,13 @@ def test_equal_clips_alarm_nothing_and_blur_little(dropped: Evidence) -> None:
 
 
 def test_bodies_that_part_faster_than_they_met_are_seen(simulator: Simulator) -> None:
-    made = plan(FAULTS["energy"], "faulty", 6, TRUTHS, simulator)  # e = 1.5, in throw
+    made = plan(FAULTS["energy"], "faulty", 5, TRUTHS, simulator)  # e = 2, in throw
     found = named(restitution(evidence_of(made.faulty, made.truth)))
     assert found["bounce gain"].alarm > 1.0 and found["bounce gain"].value > 0.2
 
 
 def test_a_push_with_nothing_near_is_seen(simulator: Simulator) -> None:
-    made = plan(FAULTS["force"], "faulty", 0, TRUTHS, simulator)  # the body's weight, in drop
+    made = plan(FAULTS["force"], "faulty", 1, TRUTHS, simulator)  # half its weight, in drop
     found = named(timing(evidence_of(made.faulty, made.truth)))
     assert found["pushed from afar"].alarm >= 1.0
 

@@ -44,8 +44,8 @@ def test_blur_is_no_disobedience(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize("kind", ["ignored", "swapped"])
 def test_actions_that_are_not_taken_are_seen(kind: str, simulator: Simulator) -> None:
-    """The grossest magnitude in collide, from an early step on."""
-    made = plan(FAULTS[kind], "faulty", 5, TRUTHS, simulator)
+    """The grossest magnitude in topple, from an early step on."""
+    made = plan(FAULTS[kind], "faulty", 10, TRUTHS, simulator)
     found = named(obedience(evidence_of(made.faulty, made.truth)))
     assert found["action gain"].alarm > 1.0
     assert found["action gain"].value < 0.7

@@ -9,10 +9,10 @@ import pytest
 
 from worldsim.errors import InputError
 from worldsim.proof.clips.truths import SCENARIOS, Truths, number_of
-from worldsim.proof.controls import CONTROLS
-from worldsim.proof.faults import FAULTS, Sight, find_fault, planted
+from worldsim.proof.controls import CONTROLS, Control
+from worldsim.proof.faults import FAULTS, Fault, Sight, find_fault, planted
 from worldsim.proof.faults.fault import changed_px
-from worldsim.proof.plan import Plan, magnitude_of, plan, scenario_of
+from worldsim.proof.plan import Plan, magnitude_of, place_of, plan
 from worldsim.sim.simulator import Simulator
 
 Plans = Callable[..., Plan]
@@ -62,9 +62,7 @@ def test_a_clip_is_a_function_of_its_kind_part_and_number(
 
 
 def test_seeds_of_all_parts_are_disjoint() -> None:
-    names = [*FAULTS, *CONTROLS]
-    parts = [f"{part} {name}" for part in ("faulty", "clean") for name in names]
-    parts += ["calibration", "stress"]
+    parts = ["faulty", "clean", "calibration", "stress"]
     numbers = {
         number_of(scenario, part, clip, attempt)
         for part in parts
@@ -80,8 +78,17 @@ def test_magnitudes_grow_and_scenarios_take_turns_at_each(kind: str) -> None:
     fault = FAULTS[kind]
     assert list(fault.magnitudes) == sorted(set(fault.magnitudes)) and len(fault.magnitudes) == 5
     clips = range(5 * len(fault.scenarios))
-    met = {(magnitude_of(fault.magnitudes, i), scenario_of(fault, i)) for i in clips}
+    met = {(magnitude_of(fault.magnitudes, i), place_of(fault, i)[0]) for i in clips}
     assert len(met) == len(clips)
+
+
+@pytest.mark.parametrize("kind", [*FAULTS.values(), *CONTROLS.values()], ids=lambda kind: kind.name)
+def test_no_two_clips_of_a_kind_are_of_one_place(kind: Fault | Control) -> None:
+    places = [place_of(kind, clip) for clip in range(200)]
+    assert len(set(places)) == 200
+    for scenario in kind.scenarios:
+        numbers = [number for name, number in places if name == scenario]
+        assert numbers == list(range(len(numbers)))
 
 
 def test_an_unknown_kind_is_refused() -> None:

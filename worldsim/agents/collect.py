@@ -28,7 +28,7 @@ from worldsim.sim.scene import Scene, Split
 LARGEST = 10.0
 
 _LEFT: list[tuple[tuple[Scenario, dict[str, Any]], gymnasium.Env[Any, Any]]] = []
-_MOST_LEFT = 2
+_MOST_LEFT = 10
 """Environments that this process keeps for the episodes to come."""
 
 

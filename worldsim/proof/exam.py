@@ -7,7 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -21,7 +21,7 @@ from worldsim.eval.checks.registry import measure, measure_by_check
 from worldsim.eval.evidence import Evidence
 from worldsim.eval.reference import physics_iq, pisa
 from worldsim.proof import controls, plan, stress
-from worldsim.proof.clips.truths import SCENARIOS, Truths, number_of
+from worldsim.proof.clips.truths import KEPT, SCENARIOS, Truths, number_of
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.scoring.pixels import FRAMES, SIDE_PX, thumbnail
 from worldsim.sim.simulator import Simulator
@@ -76,7 +76,10 @@ class Outcome:
 def examine(truths: Truths, job: Job, judge: Judge = measure) -> Outcome:
     """Make a job's clip, read it and measure it by all checks; `judge` replaces these."""
     made = make(truths, job)
-    measures = judge(evidence_of(made.clip, made.truth))
+    if made.clip is made.truth:
+        measures = _measures_of_copy(_One(made.truth), judge)
+    else:
+        measures = judge(evidence_of(made.clip, made.truth))
     return Outcome(
         job=job,
         scenario=made.truth.scene.scenario,
@@ -96,12 +99,36 @@ def evidence_of(generated: Episode, reference: Episode) -> Evidence:
     Of the generated clip nothing but frames and depth is told. The simulator runs again from
     starts that are read, for the chaos ceiling.
     """
-    case = Case.of(reference, 1, Resimulation(_simulator()))
+    case = _case(_One(reference))
     blind = replace(generated, segmentation=None, states=None, contacts=None)
     same = np.array_equal(generated.frames, reference.frames)
     if same and np.array_equal(generated.depth_m, reference.depth_m):
         return replace(case.floor_evidence(), generated=blind)  # equal images read equal
     return case.evidence(blind)
+
+
+class _One:
+    """An episode as a key: itself, not what is alike."""
+
+    def __init__(self, episode: Episode) -> None:
+        self.episode = episode
+
+    def __hash__(self) -> int:
+        return id(self.episode)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _One) and other.episode is self.episode
+
+
+@lru_cache(maxsize=KEPT)
+def _case(truth: _One) -> Case:
+    """Read once for all kinds that share the clip."""
+    return Case.of(truth.episode, 1, Resimulation(_simulator()))
+
+
+@lru_cache(maxsize=KEPT)
+def _measures_of_copy(truth: _One, judge: Judge) -> Sequence[Measure]:
+    return judge(evidence_of(truth.episode, truth.episode))
 
 
 def quantities(made: Made) -> dict[str, tuple[str, ...]]:
@@ -146,8 +173,8 @@ def make(truths: Truths, job: Job) -> Made:
         plain = job.clip // len(SCENARIOS) // 2 % 2
         return Made(truth, truth if plain else controls.degraded(truth, rng), number)
     control = controls.find_control(job.kind)
-    scenario = control.scenarios[job.clip // len(control.magnitudes) % len(control.scenarios)]
-    number = number_of(scenario, f"{job.part} {job.kind}", job.clip)
+    scenario, place = plan.place_of(control, job.clip)
+    number = number_of(scenario, job.part, place)
     truth = truths(number)
     if job.part == plan.CLEAN:
         return Made(truth, truth, number)

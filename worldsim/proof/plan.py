@@ -9,6 +9,7 @@ import numpy as np
 
 from worldsim.episode import Episode
 from worldsim.proof.clips.truths import ATTEMPTS, Truths, number_of
+from worldsim.proof.controls import Control
 from worldsim.proof.faults import Cue, Fault, Sight, planted, shows
 from worldsim.sim.simulator import Simulator
 
@@ -30,9 +31,14 @@ def magnitude_of(magnitudes: tuple[float, ...], clip: int) -> float:
     return magnitudes[-1 - clip % len(magnitudes)]
 
 
-def scenario_of(fault: Fault, clip: int) -> str:
-    """The scenario of clip number `clip`: each in turn, whatever the magnitude."""
-    return fault.scenarios[clip // len(fault.magnitudes) % len(fault.scenarios)]
+def place_of(kind: Fault | Control, clip: int) -> tuple[str, int]:
+    """The scenario of clip number `clip`, and its number among those of that scenario.
+
+    Each scenario has its turn, whatever the magnitude. Kinds share the true clips of a place.
+    """
+    turn, magnitude = divmod(clip, len(kind.magnitudes))
+    round_, scenario = divmod(turn, len(kind.scenarios))
+    return kind.scenarios[scenario], round_ * len(kind.magnitudes) + magnitude
 
 
 def plan(fault: Fault, part: str, clip: int, truths: Truths, simulator: Simulator) -> Plan:
@@ -43,18 +49,22 @@ def plan(fault: Fault, part: str, clip: int, truths: Truths, simulator: Simulato
     (`part`) are chosen alike, by seeds that differ, so that the fault is all that sets them apart.
     Raises RuntimeError where no seed will do.
     """
-    scenario = scenario_of(fault, clip)
+    scenario, place = place_of(fault, clip)
     for attempt in range(ATTEMPTS):
-        number = number_of(scenario, f"{part} {fault.name}", clip, attempt)
+        number = number_of(scenario, part, place, attempt)
         truth = truths(number)
         rng = np.random.default_rng([truths.seed, crc32(part.encode()), clip, attempt])
         sight = Sight(truth)
         cue = fault.pick(sight, rng)
         if cue is None:
             continue
-        faulty = planted(fault.plant, truth, cue, magnitude_of(fault.magnitudes, clip), simulator)
+        magnitude = magnitude_of(fault.magnitudes, clip)
+        faulty = planted(fault.plant, truth, cue, magnitude, simulator)
         if np.array_equal(faulty.frames, truth.frames):
             continue
-        if shows(fault, sight, cue, planted(fault.plant, truth, cue, fault.gross, simulator)):
+        gross = faulty
+        if magnitude != fault.gross:
+            gross = planted(fault.plant, truth, cue, fault.gross, simulator)
+        if shows(fault, sight, cue, gross):
             return Plan(truth, number, cue, faulty)
     raise RuntimeError(f"{fault.name} shows in none of {ATTEMPTS} clips of {scenario}")

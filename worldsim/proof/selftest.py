@@ -19,11 +19,11 @@ from worldsim.eval.verdicts.lines import Limits, read_limits, write_limits
 from worldsim.proof import stress, tables
 from worldsim.proof.clips.sheet import sheet
 from worldsim.proof.clips.truths import Truths
-from worldsim.proof.controls import CONTROLS
+from worldsim.proof.controls import CONTROLS, find_control
 from worldsim.proof.exam import CALIBRATION, Job, examine, make, quantities
 from worldsim.proof.faults import FAULTS
 from worldsim.proof.ledger import Ledger
-from worldsim.proof.plan import CLEAN, FAULTY
+from worldsim.proof.plan import CLEAN, FAULTY, place_of
 from worldsim.proof.tables import Result, Stressed
 
 CLIPS = 200
@@ -60,6 +60,7 @@ def selftest(
     told = [kind for kind in kinds if kind != STRESS]
     most = min(clips, STRESS_CLIPS) if STRESS in kinds else 0
     jobs = [Job(k, part, i) for i in range(clips) for k in told for part in (FAULTY, CLEAN)]
+    jobs.sort(key=_place)
     jobs += [Job(row, stress.PART, i) for i in range(most) for row in stress.ROWS]
     with locked(out, "testing into"), Ledger(out, seed) as ledger:
         _run(ledger, jobs, Truths(seed), workers)
@@ -104,6 +105,13 @@ def _drawn(out: Path, width_px: int, clips: int, seed: int, workers: int) -> dic
     for outcome in kept:
         alarms.setdefault(outcome.scenario, []).append(outcome.alarms)
     return {scenario: Limits.of(rows, checks) for scenario, rows in alarms.items()}
+
+
+def _place(job: Job) -> tuple[int, str, str]:
+    """Jobs that share a true clip stand together: it is then read once."""
+    kind = FAULTS[job.kind] if job.kind in FAULTS else find_control(job.kind)
+    scenario, place = place_of(kind, job.clip)
+    return place, scenario, job.part
 
 
 def _run(ledger: Ledger, jobs: Sequence[Job], truths: Truths, workers: int) -> None:

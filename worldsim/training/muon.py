@@ -32,7 +32,8 @@ class Muon(torch.optim.Optimizer):
         precision: torch.dtype,
         momentum: float = 0.95,
     ) -> None:
-        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+        groups = [{"params": list(matrices)}]  # there may be none
+        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
         self._precision = precision
 
     @torch.no_grad()

@@ -21,7 +21,8 @@ class Optimiser:
     def __init__(self, model: WorldModel, settings: Settings, precision: torch.dtype) -> None:
         self.settings = settings
         named = list(model.named_parameters())
-        matrices = [p for name, p in named if name.startswith("blocks.") and p.ndim == 2]
+        blocks = [p for name, p in named if name.startswith("blocks.") and p.ndim == 2]
+        matrices = blocks if settings.muon_rate else []
         chosen = {id(p) for p in matrices}
         others = [p for _, p in named if id(p) not in chosen]
         self.muon = Muon(matrices, settings.muon_rate, settings.weight_decay, precision)

@@ -27,7 +27,8 @@ class Settings:
     """Batch, objective, history and optimiser of a training run.
 
     Shares and chances are between 0 and 1; `progress` is the share of the budget spent. In a batch
-    of `full_chance` every frame sees every other, and its levels are uniform.
+    of `full_chance` every frame sees every other, and its levels are uniform. AdamW takes all
+    weights where `muon_rate` is 0.
     """
 
     clips_per_worker: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
@@ -25,6 +26,8 @@ STEPS = {10: 32, 20: 24}
 """Steps of a clip by the scenario's frame rate in Hz."""
 SIZE_PX = 128
 MOST_CLIPS = 1 << 20
+KEPT = 32
+"""Clips of 4 MB that a process keeps."""
 ATTEMPTS = 128
 """So many seeds are tried for a clip in which a fault shows."""
 
@@ -32,7 +35,7 @@ ATTEMPTS = 128
 def number_of(scenario: str, part: str, clip: int, attempt: int = 0) -> int:
     """The number of a true clip: no two of these share a seed.
 
-    `part` names what the clip is for, for example "clean teleport": parts are disjoint.
+    `part` names what the clip is for, for example "clean": parts are disjoint.
     """
     drawn = (crc32(part.encode()) * MOST_CLIPS + clip) * ATTEMPTS + attempt
     return drawn * len(SCENARIOS) + SCENARIOS.index(scenario)
@@ -49,8 +52,18 @@ class Truths:
     size_px: int = SIZE_PX
     steps: int | None = None
     _collectors: dict[str, Collector] = field(default_factory=dict, init=False, repr=False)
+    _made: OrderedDict[int, Episode] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def __call__(self, number: int) -> Episode:
+        """The last few are kept: asked for again, a clip is the same object."""
+        if number not in self._made:
+            self._made[number] = self._make(number)
+        self._made.move_to_end(number)
+        while len(self._made) > KEPT:
+            self._made.popitem(last=False)
+        return self._made[number]
+
+    def _make(self, number: int) -> Episode:
         rest, index = divmod(number, len(SCENARIOS))
         name = SCENARIOS[index]
         if name not in self._collectors:
