@@ -13,6 +13,7 @@ import cv2
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from tiny_checkpoint import write_checkpoint
 
 from worldsim import cli, demo, judge
@@ -21,6 +22,7 @@ from worldsim.agents.rollout import replay
 from worldsim.bench import all as bench
 from worldsim.bench import env as bench_env
 from worldsim.bench import read as bench_read
+from worldsim.bench import step as bench_step
 from worldsim.bench import train as bench_train
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
@@ -271,6 +273,24 @@ def test_bench_measures_everything_that_is_asked(
         assert len(row["rounds"]) == 2 and row["median"] > 0.0 and name in said
     assert result["probes"]["simulator"]["ratio_to_simulator"] == 1.0
     assert 0.0 < result["training_share_of_matmul_peak"]
+
+
+def test_bench_step_tells_every_preset_and_batch_on_all_cores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"PRESETS": ("tiny",), "BATCHES": (1, 3), "FLAT_STEPS": 20}
+    for name, value in small.items():
+        monkeypatch.setattr(bench_step, name, value)
+    monkeypatch.setattr(bench, "PROBE_S", 0.02)
+    threads = torch.get_num_threads()
+    assert cli.main(f"bench step --size-px 32 --repeats 2 --out {tmp_path}".split()) == 0
+    found = json.loads((tmp_path / "bench-step.json").read_text())
+    said = capsys.readouterr().out
+    assert list(found["frames_per_s"]) == ["tiny, batch 1", "tiny, batch 3"]
+    for name, row in found["frames_per_s"].items():
+        assert len(row["rounds"]) == 2 and row["median"] > 0.0 and name in said
+    assert found["late_over_early_step_time"]["tiny"] > 0.0
+    assert found["threads"] == len(os.sched_getaffinity(0)) and torch.get_num_threads() == threads
 
 
 def test_a_rate_is_work_over_time() -> None:

@@ -64,7 +64,8 @@ def run(out: Path, checkpoint: str, repeats: int) -> dict[str, Any]:
     folder = checkpoints.find(checkpoint)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load(folder).to(device)
-    episode = Collector(seed=0, steps=STEPS)(0)
+    scenario = str(model.config.scenarios[0])
+    episode = Collector(scenario, steps=STEPS, size_px=int(model.config.height_px))(0)
     precision = choose_precision("auto", device)
     training, flop_a_frame = _training(model, episode, recipe("tiny"), precision)
     probes = [

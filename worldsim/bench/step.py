@@ -11,6 +11,8 @@ import json
 import os
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,28 +38,39 @@ _ACTIONS = 2
 def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
     """Measure, print a table, write `out`/bench-step.json and return what it holds."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
     models = {name: _model(name, size_px).to(device) for name in PRESETS}
     probes = [_probe(name, models[name], batch) for name in PRESETS for batch in BATCHES]
-    rates = measure(probes, repeats)
+    with _all_cores():
+        rates = measure(probes, repeats)
+        late = {name: _flatness(models[name]) for name in PRESETS}
     result = {
         "schema": SCHEMA,
         "size_px": size_px,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
+        "threads": len(os.sched_getaffinity(0)),
         "torch": torch.__version__,
         "parameters": {name: model.num_parameters() for name, model in models.items()},
         "frames_per_s": {
             name: {"median": statistics.median(found), "rounds": found}
             for name, found in rates.items()
         },
-        "late_over_early_step_time": {name: _flatness(models[name]) for name in PRESETS},
+        "late_over_early_step_time": late,
     }
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "bench-step.json", f"{json.dumps(result, indent=1)}\n".encode())
     print(table(result))
     print(f"{out}/bench-step.json")
     return result
+
+
+@contextmanager
+def _all_cores() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _model(preset: str, size_px: int) -> WorldModel:
