@@ -26,11 +26,15 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Dreamer:
-    """Draws on from an episode's first `start_frames` frames, with `passes` a frame."""
+    """Draws on from an episode's first `start_frames` frames, with `passes` a frame.
+
+    With `pinned` it never forgets the first of them, whatever the checkpoint says; see TimeCache.
+    """
 
     checkpoint: Path
     start_frames: int = 1
     passes: int = 1
+    pinned: bool = False
 
     def __call__(self, episode: Episode, actions: Actions, seed: int = 0) -> Episode:
         """The episode as the model draws it under actions (T, A); equal seeds, equal noise.
@@ -68,7 +72,7 @@ class Dreamer:
         seeds: Sequence[int],
         stepped: Callable[[], object],
     ) -> list[Episode]:
-        model, start = _model(self.checkpoint), self.start_frames
+        model, start = _model(self.checkpoint, self.pinned), self.start_frames
         domain = model.domain(episodes[0].scene.scenario)
         starts = [self.start(episode) for episode in episodes]
         taken = [
@@ -105,5 +109,8 @@ class Dreamer:
 
 
 @lru_cache(maxsize=1)
-def _model(checkpoint: Path) -> WorldModel:
-    return load(checkpoint)
+def _model(checkpoint: Path, pinned: bool) -> WorldModel:
+    model = load(checkpoint)
+    if pinned:
+        model.register_to_config(pinned=True)
+    return model

@@ -187,6 +187,7 @@ def main(
     """
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
+    out.mkdir(parents=True, exist_ok=True)
     named = checkpoint or checkpoints.default(scenario)
     policies: dict[str, Policy] = {name: make_policy(name) for name in ("random", "scripted")}
     policies["PPO before"] = learn(scenario, where, 0, envs, seed, named)

@@ -73,6 +73,7 @@ class DreamState:
             "frames": dream.belief.frames,
             "layers": len(cache.keys),
             "window": cache.window,
+            "pinned": cache.pinned,
             "positions": cache.positions,
             "generator": self.generator,
             "alarms": None if dream.alarms is None else _told(dream.alarms),
@@ -127,7 +128,8 @@ def _dream_state(data: bytes) -> DreamState:
     dream.rig = rig_of(scene)
     if dream.rig is not None:
         dream.rig.go_to(tensors["camera"].numpy())
-    cache = TimeCache(int(values["layers"]), int(values["window"]), len(values["positions"]))
+    shape = int(values["layers"]), int(values["window"]), len(values["positions"])
+    cache = TimeCache(*shape, pinned=bool(values.get("pinned")))
     cache.positions = [int(position) for position in values["positions"]]
     cache.keys = [tensors.get(f"keys.{layer}") for layer in range(len(cache.keys))]
     cache.values = [tensors.get(f"values.{layer}") for layer in range(len(cache.values))]

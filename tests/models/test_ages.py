@@ -14,11 +14,19 @@ STARTS = {0: (4, 0), 1: (1, 3), 2: (8, 9), 3: (2, 21)}
 """By dream: how many start frames, and in which step it begins anew with them."""
 
 
-@pytest.fixture(scope="module")
-def model() -> WorldModel:
+@pytest.fixture(scope="module", params=[False, True], ids=["forgets", "pinned"])
+def model(request: pytest.FixtureRequest) -> WorldModel:
     torch.manual_seed(0)
     model = WorldModel(
-        height_px=16, width_px=16, patch_px=4, width=16, heads=2, layers=4, time_every=2, window=5
+        height_px=16,
+        width_px=16,
+        patch_px=4,
+        width=16,
+        heads=2,
+        layers=4,
+        time_every=2,
+        window=5,
+        pinned=request.param,
     )
     with torch.no_grad():
         for weights in (model.head.weight, model.final.weight, model.modulation.weight):

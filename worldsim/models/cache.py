@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from worldsim.models.attention import Rotation, attend, rotation
+from worldsim.models.attention import Rotation, attend, rotate, rotation
 
 
 class TimeCache:
@@ -17,10 +17,13 @@ class TimeCache:
     A frame's pass writes its own slot; `advance` moves on to the next. Keys are stored turned to
     their absolute position, so the order of slots does not matter. Dreams may be of different
     ages, see `put`; while all are of one age, nothing is hidden from any and nothing is slower.
+
+    Where `pinned` the first frame is never forgotten: it keeps its slot, and is seen as the oldest
+    of the window however long ago it was (as StreamingLLM keeps first tokens, section 3.2).
     """
 
-    def __init__(self, layers: int, window: int, dreams: int) -> None:
-        self.window = window
+    def __init__(self, layers: int, window: int, dreams: int, pinned: bool = False) -> None:
+        self.window, self.pinned = window, pinned
         self.positions = [0] * dreams
         self.keys: list[Tensor | None] = [None] * layers
         self.values: list[Tensor | None] = [None] * layers
@@ -47,20 +50,28 @@ class TimeCache:
         keys = self._write(self.keys, layer, key)
         values = self._write(self.values, layer, value)
         if self.aligned:
-            stored = self._stored(self.positions[0])
-            return attend(
-                query, keys.flatten(0, 1)[:, :, :stored], values.flatten(0, 1)[:, :, :stored]
-            )
+            return attend(query, *self._seen(keys, values, self.positions[0]))
         queries = query.unflatten(0, (len(self.positions), -1))
         attended = torch.empty_like(queries)
         alike = defaultdict(list)
         for dream, position in enumerate(self.positions):
-            alike[self._stored(position)].append(dream)
-        for stored, dreams in alike.items():
-            seen = [x[dreams, :, :, :stored].flatten(0, 1) for x in (keys, values)]
+            alike[position if self.pinned else min(position, self.window - 1)].append(dream)
+        for position, dreams in alike.items():
+            seen = self._seen(keys[dreams], values[dreams], position)
             looked = attend(queries[dreams].flatten(0, 1), *seen)
             attended[dreams] = looked.unflatten(0, (len(dreams), -1))
         return attended.flatten(0, 1)
+
+    def _seen(self, keys: Tensor, values: Tensor, position: int) -> tuple[Tensor, Tensor]:
+        """What dreams of one age look at: (dreams * tokens, heads, frames, size)."""
+        stored = min(position + 1, self.window)
+        seen = keys.flatten(0, 1)[:, :, :stored], values.flatten(0, 1)[:, :, :stored]
+        late = position - self.window + 1
+        if not self.pinned or late <= 0:
+            return seen
+        turn = rotation(torch.tensor([late], device=keys.device), keys.shape[-1], base=1000.0)
+        first = rotate(seen[0][:, :, :1], turn, blocks=1)
+        return torch.cat([first, seen[0][:, :, 1:]], 2), seen[1]
 
     def _write(self, stores: list[Tensor | None], layer: int, new: Tensor) -> Tensor:
         """All frames stored, this one included: (dreams, tokens, heads, window, size)."""
@@ -70,15 +81,17 @@ class TimeCache:
             store = new.new_zeros((*rows.shape[:3], self.window, rows.shape[4]))
             stores[layer] = store
         if self.aligned:
-            store[:, :, :, self.positions[0] % self.window] = rows[:, :, :, 0]
+            store[:, :, :, self._slot(self.positions[0])] = rows[:, :, :, 0]
         else:
-            at = torch.tensor(self.positions, device=new.device)
+            at = torch.tensor([self._slot(p) for p in self.positions], device=new.device)
             dreams = torch.arange(len(at), device=new.device)
-            store[dreams, :, :, at % self.window] = rows[:, :, :, 0]
+            store[dreams, :, :, at] = rows[:, :, :, 0]
         return store
 
-    def _stored(self, position: int) -> int:
-        return min(position + 1, self.window)
+    def _slot(self, position: int) -> int:
+        if not self.pinned or position == 0:
+            return position % self.window
+        return 1 + (position - 1) % (self.window - 1)
 
     def advance(self) -> None:
         """Go on to the next frame."""
@@ -87,7 +100,7 @@ class TimeCache:
     def take(self, dreams: Sequence[int] | None = None) -> TimeCache:
         """A copy, of some dreams or of all."""
         chosen = range(len(self.positions)) if dreams is None else dreams
-        part = TimeCache(len(self.keys), self.window, len(chosen))
+        part = TimeCache(len(self.keys), self.window, len(chosen), self.pinned)
         part.positions = [self.positions[dream] for dream in chosen]
         part.keys = [None if store is None else store[list(chosen)] for store in self.keys]
         part.values = [None if store is None else store[list(chosen)] for store in self.values]

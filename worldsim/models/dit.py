@@ -77,6 +77,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Of each of the `scenarios`: `action_mean` and `action_std` normalise its actions, one number a
     channel; `depth_range_m` (near, far) is what model depth -1 and 1 stand for. `window` is how
     many frames attention over time may look back, `refine` the width of the `Refiner` (0: none).
+    Stepped on, a `pinned` model never forgets the first frame, see TimeCache.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -98,6 +99,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         action_mean: Sequence[Sequence[float]] = ((0.0, 0.0),),
         action_std: Sequence[Sequence[float]] = ((1.0, 1.0),),
         format_version: int = 2,
+        pinned: bool = False,
     ) -> None:
         super().__init__()
         if height_px % patch_px or width_px % patch_px:
@@ -106,6 +108,8 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"width {width} / heads {heads} must be a multiple of 4")
         if layers < 1 or window < 1 or registers < 0:
             raise ValueError("layers and window must be at least 1, registers at least 0")
+        if pinned and window < 2:
+            raise ValueError("a pinned first frame needs a window of 2 frames or more")
         if refine and patch_px % 4:
             raise ValueError(f"a refiner needs patches of a multiple of 4 px, got {patch_px}")
         check_domains(scenarios, frame_rate_hz, depth_range_m, action_mean, action_std)
@@ -161,7 +165,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return sum(1 for block in self.blocks if block.over_time)
 
     def new_cache(self, dreams: int) -> TimeCache:
-        return TimeCache(self.time_layers, self.config.window, dreams)
+        return TimeCache(self.time_layers, self.config.window, dreams, self.config.pinned)
 
     def condition(
         self, timestep: Tensor, actions: Tensor, scenario: Tensor, action_given: Tensor | None

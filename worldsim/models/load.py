@@ -16,6 +16,8 @@ from worldsim.models.dit import WorldModel
 
 FORMAT_VERSION = 2
 _LIBRARY_KEYS = {"_class_name", "_diffusers_version", "_name_or_path"}
+_LATER = {"pinned"}
+"""What configs of this version may lack: its default is what was drawn before there was one."""
 _PICKLES = ("*.bin", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -55,7 +57,7 @@ def _check_config(config: dict[str, Any], folder: Path) -> None:
             "train it again"
         )
     wanted = [name for name in signature(WorldModel.__init__).parameters if name != "self"]
-    missing = [name for name in ("_class_name", *wanted) if name not in config]
+    missing = [name for name in ("_class_name", *wanted) if name not in {*config, *_LATER}]
     foreign = sorted(set(config) - set(wanted) - _LIBRARY_KEYS)
     if missing or foreign or config["_class_name"] != WorldModel.__name__:
         what = f"describes a {config.get('_class_name')}"

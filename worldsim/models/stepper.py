@@ -37,7 +37,8 @@ class Snapshot:
         alike = model.new_cache(0)
         return (
             self.last.shape == (len(cache.positions), *frame)
-            and (cache.window, len(cache.keys)) == (alike.window, len(alike.keys))
+            and (cache.window, cache.pinned) == (alike.window, alike.pinned)
+            and len(cache.keys) == len(alike.keys)
             and all(
                 kept is None or (len(kept), *kept.shape[2:]) == (len(self.last), *store)
                 for kept in (*cache.keys, *cache.values)
