@@ -50,14 +50,14 @@ def test_it_learns_and_is_scored_in_the_simulator(
     learn = learning.learn
     monkeypatch.setattr(learning, "learn", lambda *a: learned.append(learn(*a)) or learned[-1])
     model = str(tmp_path / "random")
-    learning.main("push", 2048, 2, where, 2, 1, model, tmp_path / "found")
+    learning.main("push", 64, 2, where, 2, 1, model, tmp_path / "found")
     before, after = (dict(each.ppo.policy.named_parameters()) for each in learned)
     assert any(not before[name].equal(after[name]) for name in before)
     found = json.loads((tmp_path / "found" / "learning.json").read_text())
-    assert list(found["policies"]) == ["random", "scripted", "PPO before", "PPO, 2048 steps"]
+    assert list(found["policies"]) == ["random", "scripted", "PPO before", "PPO, 64 steps"]
     scripted, random = (found["policies"][name]["mean_return"] for name in ("scripted", "random"))
     assert scripted > random
-    assert "| PPO, 2048 steps |" in capsys.readouterr().out
+    assert "| PPO, 64 steps |" in capsys.readouterr().out
 
 
 def test_an_unknown_scenario_is_refused() -> None:

@@ -39,6 +39,8 @@ except ImportError as error:
 Where = Literal["model", "simulator"]
 STATE = (16, 9)
 """A state observation: of each body its position, velocity and the position's standard error."""
+ROUND_STEPS = 2048
+"""Of all environments together, between two updates."""
 SEEDS = 1_000_000
 """Seeds of episodes to learn from lie above it, those of episodes to be scored on below."""
 
@@ -112,7 +114,7 @@ def learn(
     ppo = PPO(
         "MlpPolicy",
         normal,
-        n_steps=max(1, 2048 // envs),
+        n_steps=max(2, min(ROUND_STEPS, steps) // envs),
         batch_size=256,
         gamma=0.98,
         ent_coef=0.0,
