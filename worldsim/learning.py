@@ -111,11 +111,12 @@ def learn(
     bodies = [index for index, body in enumerate(scene.bodies) if body.role in roles]
     normal = VecNormalize(Features(VecMonitor(StableVecEnv(made)), bodies), gamma=0.98)
     normal.seed(SEEDS * (1 + seed))
+    round_steps = 8 * max(1, min(ROUND_STEPS, steps) // (8 * envs))
     ppo = PPO(
         "MlpPolicy",
         normal,
-        n_steps=max(2, min(ROUND_STEPS, steps) // envs),
-        batch_size=256,
+        n_steps=round_steps,
+        batch_size=max(2, envs * round_steps // 8),
         gamma=0.98,
         ent_coef=0.0,
         learning_rate=5e-4,
