@@ -64,7 +64,7 @@ def _fused(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Te
     """Torch's kernel, whose CUDA grids hold no more than `MOST_ROWS` of batch times heads."""
     step = max(1, MOST_ROWS // query.shape[1])
     parts = zip(*(each.split(step) for each in (query, key, value)), strict=True)
-    drawn = [F.scaled_dot_product_attention(*part, attn_mask=mask) for part in parts]
+    drawn = [F.scaled_dot_product_attention(q, k, v, attn_mask=mask) for q, k, v in parts]
     return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
 
 
