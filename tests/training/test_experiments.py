@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from worldsim.errors import InputError
 from worldsim.training import experiments
 from worldsim.training.experiments import Trial, Variant, VelocityModel, table, variants
 from worldsim.training.optimiser import Optimiser
@@ -87,3 +88,8 @@ def test_the_table_has_a_row_a_variant_and_tells_how_far_seeds_lie_apart() -> No
     rows[2]["one_step_ratio"] = 0.7
     lines = table(rows).splitlines()
     assert len(lines) == 4 and lines[2].startswith("| a | 10 | 0.60 ± 0.10 | 2.00 ± 0.00 | 20.0 ±")
+
+
+def test_a_variant_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no depth"):
+        experiments.main(tmp_path, tmp_path, only=("no dept",))

@@ -24,6 +24,7 @@ from worldsim.data import workers as processes
 from worldsim.data.atomic import write_whole
 from worldsim.data.clips import ClipDataset
 from worldsim.episode import Episode
+from worldsim.errors import unknown
 from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
 from worldsim.models.patches import patchify
@@ -238,6 +239,7 @@ def main(
     seeds: tuple[int, ...] = (0, 1),
     held_out: int = 40,
     workers: int = 2,
+    only: tuple[str, ...] = (),
 ) -> None:
     """Train every variant of `tiny` for so many minutes with every seed, and print a table.
 
@@ -250,10 +252,17 @@ def main(
         seeds: of weights, clips and noise.
         held_out: episodes at the recording's end that are not trained on, but measured.
         workers: trials at a time; no more than there are cores.
+        only: variants to train, beside the reference; all when not given.
     """
     out.mkdir(parents=True, exist_ok=True)
     trial = Trial(data, held_out, minutes, out)
-    wanted = [(variant, seed) for seed in seeds for variant in variants()]
+    reference, *others = variants()
+    names = [variant.name for variant in others]
+    for name in only:
+        if name not in names:
+            raise unknown("variant", name, names)
+    chosen = [reference, *(variant for variant in others if not only or variant.name in only)]
+    wanted = [(variant, seed) for seed in seeds for variant in chosen]
     with processes.started(trial, workers) as pool:
         futures = [processes.submit(pool, _run, *each) for each in wanted]
         for _ in tqdm(as_completed(futures), "training", len(futures), unit="trial", disable=None):
