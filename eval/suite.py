@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.data.workers import Each
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import judged
@@ -37,6 +39,16 @@ RULED = ("model", "floor")
 """Rows of which a report says what law they keep."""
 
 
+@dataclass(frozen=True)
+class _Measuring:
+    """Measures all rows of one case, one after the other: what they share is computed once."""
+
+    checks: tuple[str, ...]
+
+    def __call__(self, rows: Sequence[Evidence]) -> list[MeasuredClip]:
+        return [measure_by_check(row, self.checks) for row in rows]
+
+
 def evaluate(
     generated: Episodes,
     reference: Episodes,
@@ -49,6 +61,7 @@ def evaluate(
     checks: Iterable[str] | None = None,
     rerun: Rerun | None = None,
     reader: Reader = read_episode,
+    each: Each = map,
 ) -> Report:
     """Judge generated episodes against the simulator's of the same starts and actions.
 
@@ -57,7 +70,8 @@ def evaluate(
     and the mean frame, `shuffled` the model's episodes under other actions, `baselines` anything
     else: episodes, or places in metres (T+1, N, 3) of all bodies, NaN where a body is missing.
     `checks` names those to make, all where it is None. `rerun` (worldsim.ceiling has one) adds a
-    second run of the simulator and the chaos ceiling. `reader` reads the episodes.
+    second run of the simulator and the chaos ceiling. `reader` reads the episodes, `each`
+    measures them (worldsim.data.workers has one over processes).
 
     Bodies are grouped by name: episodes need not show the same ones. An episode that cannot be
     read is reported as unreadable and counts as the worst.
@@ -75,10 +89,9 @@ def evaluate(
     library = training if isinstance(training, Library | None) else Library.of(training)
     entries = _rows(cases, episodes, library, shuffled, baselines or {})
     floor_entries = [case.floor_evidence() for case in cases]
-    clips = {
-        name: [measure_by_check(entry, names) for entry in row]
-        for name, row in {"floor": floor_entries, **entries}.items()
-    }
+    everything = {"floor": floor_entries, **entries}
+    measured = each(_Measuring(names), zip(*everything.values(), strict=True))
+    clips = dict(zip(everything, zip(*measured, strict=True), strict=True))
     rows = _scored(entries, floor_entries, clips, horizons)
     if library is not None:
         rows["mean frame"] = _mean_frame(library, cases, horizons)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from worldsim import checkpoints
 from worldsim.data.dataset import Dataset
+from worldsim.data.workers import each
 from worldsim.dreams import Dreamer
 from worldsim.envs.start import MOST_FRAMES
 from worldsim.episode import Episode
@@ -55,7 +56,8 @@ def judge(
 
     The model draws on under the recorded actions, and once more under those of the next episode
     (shuffled actions). `train_data` adds the nearest training clip, pybullet where it is installed
-    a second run of the simulator. Frames are read in `workers` processes. `explain` searches the
+    a second run of the simulator. Frames are read and
+    measured in `workers` processes. `explain` searches the
     physics closest to every clip. Writes `out`/report.json and report.html, prints the table.
     """
     start_frames = plan.start_frames
@@ -73,17 +75,19 @@ def judge(
     shuffled = dreamer.all(references, _others_actions(references), "shuffled actions")
     clips = zip(generated, shuffled, strict=True)
     jobs = [Job(one, of, start_frames) for one, of in zip(references, clips, strict=True)]
-    reader, rerun = read_ahead(jobs, workers)
-    report = evaluate(
-        generated,
-        references,
-        start_frames=start_frames,
-        shuffled=shuffled,
-        training=library,
-        rerun=rerun,
-        checks=plan.checks,
-        reader=reader,
-    )
+    with each(min(workers, len(jobs))) as spread:
+        reader, rerun = read_ahead(jobs, spread)
+        report = evaluate(
+            generated,
+            references,
+            start_frames=start_frames,
+            shuffled=shuffled,
+            training=library,
+            rerun=rerun,
+            checks=plan.checks,
+            reader=reader,
+            each=spread,
+        )
     if explain:
         report = explained(report, generated, references, reader)
     write_report(report, out, generated, references)

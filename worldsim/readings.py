@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from worldsim.ceiling import reruns
-from worldsim.data import workers as processes
+from worldsim.data.workers import Each
 from worldsim.episode import Episode
 from worldsim.eval.case import Case
 from worldsim.eval.chaos import Rerun
@@ -20,7 +18,6 @@ from worldsim.eval.reading.episodes import Remembered, key, read_episode
 from worldsim.eval.reading.reading import Reading
 
 Float = NDArray[np.float64]
-_AHEAD = 2  # jobs a worker that wait in its queue
 
 
 @dataclass(frozen=True)
@@ -79,31 +76,12 @@ def done(job: Job) -> Done:
     return Done(readings, kept.runs, unreadable)
 
 
-def read_ahead(jobs: Sequence[Job], workers: int) -> tuple[Remembered, Kept]:
+def read_ahead(jobs: Sequence[Job], each: Each) -> tuple[Remembered, Kept]:
     """The Reader and the Rerun for `evaluate` that know the jobs' episodes already."""
     readings: dict[str, Reading] = {}
     runs: dict[str, Float | None] = {}
-    bar = tqdm(_made(jobs, workers), total=len(jobs), desc="reading", unit="clip", disable=None)
-    for one in bar:
+    made = each(done, jobs)
+    for one in tqdm(made, total=len(jobs), desc="reading", unit="clip", disable=None):
         readings.update(one.readings)
         runs.update(one.runs)
     return Remembered(readings), Kept(runs=runs)
-
-
-def _made(jobs: Sequence[Job], workers: int) -> Iterator[Done]:
-    if workers == 1 or len(jobs) == 1:
-        yield from map(done, jobs)
-        return
-    waiting = list(enumerate(jobs))
-    with processes.started(None, min(workers, len(jobs))) as pool:
-        running: list[tuple[Future[Any], int]] = []
-        while waiting or running:
-            while waiting and len(running) < _AHEAD * workers:
-                number, job = waiting.pop(0)
-                running.append((processes.submit(pool, _done_by, job), number))
-            future, number = running.pop(0)
-            yield processes.result(future, f"clip {number + 1}")
-
-
-def _done_by(_: Any, job: Job) -> Done:
-    return done(job)

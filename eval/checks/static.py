@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from worldsim.eval.same import Same
 
 from .measure import INF, NAN, Measure
 from .position import judged
@@ -54,8 +57,8 @@ def static(evidence: Evidence) -> tuple[Measure, ...]:
     still = still_pixels(evidence)
     if not evidence.pictured or not still.any():
         return tuple(Measure(name, NAN, unit, NAN, NAN) for name, unit in names)
-    made = _drift(evidence.generated, evidence.reading, evidence, still)
-    true = _drift(evidence.reference, evidence.floor, evidence, still)
+    made = _drift(evidence.generated, evidence.reading, evidence)
+    true = _drift(evidence.reference, evidence.floor, evidence)
     body_px = _smallest_body_px(evidence)
     values = (mean(made.share[1:]), mean(made.depth_m[1:]), float(made.blobs[1:].max()))
     alarms = (
@@ -75,12 +78,19 @@ def _excess(made: NDArray[np.float64], true: NDArray[np.float64]) -> float:
     return max(0.0, lasting - float(np.nan_to_num(floor))) if math.isfinite(lasting) else lasting
 
 
-def _drift(episode: Episode, reading: Reading, evidence: Evidence, still: Bool) -> _Drift:
+def _drift(episode: Episode, reading: Reading, evidence: Evidence) -> _Drift:
+    return _kept(Same(reading, episode), Same(evidence.floor, evidence))
+
+
+@lru_cache(maxsize=4)
+def _kept(key: Same[Reading, Episode], by: Same[Reading, Evidence]) -> _Drift:
+    reading, episode, evidence = key.one, key.of, by.of
+    still = still_pixels(evidence)
     open_px = still & uncovered(evidence, reading)
     depth = np.abs(depth_change(episode.depth_m, evidence))
     changed = np.nan_to_num(depth) > DEPTH_SHARE
     if evidence.truth.world_from_camera is None:
-        tone, _ = colour_change(episode, still)
+        tone, _ = colour_change(episode, evidence)
         middle = tone.mean(-1)
         changed |= np.abs(tone - middle[..., None]).max(-1) > CHROMA
         changed |= np.abs(middle) > TONE

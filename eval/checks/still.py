@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from worldsim.eval.same import Same
 
 from .position import judged
 
@@ -21,6 +24,7 @@ Bool = NDArray[np.bool_]
 FIRST_FRAMES = 3
 DARKEST = 16.0
 """Added to colours before their logarithm: noise of dark pixels is no change."""
+_LOGARITHMS = np.log(np.arange(256, dtype=np.float32) + DARKEST)
 _NEAR = np.ones((5, 5), np.uint8)
 
 
@@ -31,6 +35,12 @@ def still_pixels(evidence: Evidence) -> Bool:
     compared with: what a body has covered must come out as it was. Two pixels round what moves are
     left out.
     """
+    return _still_pixels(Same(evidence.floor, evidence))
+
+
+@lru_cache(maxsize=4)
+def _still_pixels(key: Same[Reading, Evidence]) -> Bool:
+    evidence = key.of
     still = ~_moving_pixels(evidence.reference.segmentation, evidence.floor, evidence)
     if evidence.truth.world_from_camera is None:
         still &= still[:FIRST_FRAMES].all(0)
@@ -52,13 +62,20 @@ def _moving_pixels(
     return np.array([cv2.dilate(m.view(np.uint8), _NEAR).view(bool) for m in moving])
 
 
-def colour_change(episode: Episode, still: Bool) -> tuple[Float, Float]:
+def colour_change(episode: Episode, evidence: Evidence) -> tuple[Float, Float]:
     """Logarithms of colours (S+1, H, W, 3) over those of the clip's own first frames, and gains.
 
-    The gain (S+1, 3) is what the whole picture does, its median over the pixels `still`, already
+    The gain (S+1, 3) is what the whole picture does, its median over the still pixels, already
     taken off. A legal look, the same in all frames, changes neither.
     """
-    tones = np.log(episode.frames.astype(np.float32) + DARKEST)
+    return _colour_change(Same(episode, None), Same(evidence.floor, evidence))
+
+
+@lru_cache(maxsize=4)
+def _colour_change(
+    episode: Same[Episode, None], by: Same[Reading, Evidence]
+) -> tuple[Float, Float]:
+    tones, still = _LOGARITHMS[episode.one.frames], still_pixels(by.of)
     change = tones - np.median(tones[:FIRST_FRAMES], axis=0)
     gains = np.zeros((len(tones), 3), np.float32)
     for t, mask in enumerate(still):
@@ -74,7 +91,7 @@ def gain(episode: Episode, evidence: Evidence) -> Float:
     """
     if evidence.truth.world_from_camera is not None:
         return np.zeros((evidence.steps + 1, 3))
-    return colour_change(episode, still_pixels(evidence))[1]
+    return colour_change(episode, evidence)[1]
 
 
 def depth_change(depth_m: Float | None, evidence: Evidence) -> Float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 
 from .forces import action_force_n
 from .impacts import impacts
@@ -17,7 +18,6 @@ from .islands import driven, groups, touches
 from .rotation import MOST_RAD
 from .tracks import Track, track
 from .turns import turning_j
-from .windows import Same
 
 if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
@@ -66,8 +66,8 @@ def energies(evidence: Evidence, reading: Reading) -> tuple[Energy, ...]:
 
 
 @lru_cache(maxsize=64)
-def _energies(key: Same[Evidence]) -> tuple[Energy, ...]:
-    evidence, reading = key.of, key.reading
+def _energies(key: Same[Reading, Evidence]) -> tuple[Energy, ...]:
+    evidence, reading = key.of, key.one
     return tuple(_of(evidence, reading, bodies) for bodies in groups(evidence, reading))
 
 

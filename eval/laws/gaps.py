@@ -53,8 +53,7 @@ def gap(reading: Reading, scene: Scene, first: int, second: int) -> Gap:
 
 def inside_m(body: Body, local_m: Float) -> Float:
     """How deep points (..., 3) in a body's axes are in it, below 0 outside; (...)."""
-    distance_m: Float = -_distance(body, local_m)[0]
-    return distance_m
+    return -_distance(body, local_m)
 
 
 def _pose(reading: Reading, scene: Scene, index: int) -> tuple[Float, Float]:
@@ -73,11 +72,11 @@ def _deepest(
     points, radius_m = _points(probe)
     world = at[0][:, None] + np.einsum("tij,kj->tki", at[1], points)
     local = np.einsum("tji,tkj->tki", there[1], world - there[0][:, None])
-    distance_m, normal = _distance(solid, local)
+    distance_m = _distance(solid, local)
     known = np.logical_not(np.isnan(distance_m).any(axis=1))
     worst = np.where(known[:, None], distance_m, 0.0).argmin(1)
     rows = np.arange(len(world))
-    outward = np.einsum("tij,tj->ti", there[1], normal[rows, worst])
+    outward = np.einsum("tij,tj->ti", there[1], _normal(solid, local[rows, worst]))
     gap_m = np.where(known, distance_m[rows, worst] - radius_m, np.nan)
     return gap_m, world[rows, worst] - radius_m * outward, outward
 
@@ -103,46 +102,63 @@ def _points(body: Body) -> tuple[Float, float]:
     return corners[:: max(len(corners) // MOST_POINTS, 1)], 0.0
 
 
-def _distance(body: Body, local: Float) -> tuple[Float, Float]:
-    """Signed distances (...) of points (..., 3) in a body's axes, and the outward normals there.
+def _distance(body: Body, local: Float) -> Float:
+    """Signed distances (...) of points (..., 3) in a body's axes from its surface.
 
     A mesh counts as its convex pieces, and beside an edge of one as the nearer plane; the Panda's
     links count as their convex hulls.
     """
     if body.shape == "sphere":
-        length = np.linalg.norm(local, axis=-1)
-        return length - body.size_m[0], local / np.maximum(length, 1e-12)[..., None]
+        return np.asarray(np.linalg.norm(local, axis=-1) - body.size_m[0])
     if body.shape == "mesh":
-        found = [_to_planes(planes, local) for planes in _planes(body)]
-        gaps = np.stack([gap_m for gap_m, _ in found], axis=-1)
-        normals = np.stack([normal for _, normal in found], axis=-2)
-        piece = gaps.argmin(-1)[..., None]
-        nearest = np.take_along_axis(normals, piece[..., None], -2)[..., 0, :]
-        return np.take_along_axis(gaps, piece, -1)[..., 0], nearest
+        gaps = [(local @ planes[:, :3].T + planes[:, 3]).max(-1) for planes in _planes(body)]
+        return np.asarray(np.min(gaps, axis=0))
+    over = _over(body, local)
+    inside = over.max(-1)
+    outside = np.linalg.norm(np.maximum(over, 0.0), axis=-1)
+    return np.asarray(np.where(inside > 0.0, outside, inside))
+
+
+def _normal(body: Body, local: Float) -> Float:
+    """Outward normals (K, 3) of a body's surface where points (K, 3) in its axes are nearest."""
+    if body.shape == "sphere":
+        return np.asarray(local / np.maximum(np.linalg.norm(local, axis=-1), 1e-12)[:, None])
+    if body.shape == "mesh":
+        found = [_to_plane(planes, local) for planes in _planes(body)]
+        piece = np.argmin([gap_m for gap_m, _ in found], axis=0)
+        normals: Float = np.stack([normal for _, normal in found])[piece, np.arange(len(local))]
+        return normals
+    over = _over(body, local)
     if body.shape == "box":
-        over = np.abs(local) - np.array(body.size_m) / 2.0
         axes = np.where(local < 0.0, -1.0, 1.0)[..., None] * np.eye(3)
     else:
-        radius_m, height_m = body.size_m
-        radial = np.linalg.norm(local[..., :2], axis=-1)
-        over = np.stack([radial - radius_m, np.abs(local[..., 2]) - height_m / 2.0], -1)
+        radial = np.linalg.norm(local[:, :2], axis=-1)
         axes = np.zeros((*over.shape, 3))
-        axes[..., 0, :2] = local[..., :2] / np.maximum(radial, 1e-12)[..., None]
-        axes[..., 1, 2] = np.where(local[..., 2] < 0.0, -1.0, 1.0)
+        axes[:, 0, :2] = local[:, :2] / np.maximum(radial, 1e-12)[:, None]
+        axes[:, 1, 2] = np.where(local[:, 2] < 0.0, -1.0, 1.0)
     out = np.maximum(over, 0.0)
-    outside = np.linalg.norm(out, axis=-1)
-    inside = over.max(-1)
-    face = np.take_along_axis(axes, over.argmax(-1)[..., None, None], -2)[..., 0, :]
-    slant = (out[..., None] * axes).sum(-2) / np.maximum(outside, 1e-12)[..., None]
-    beyond = (inside > 0.0)[..., None]
-    return np.where(inside > 0.0, outside, inside), np.where(beyond, slant, face)
+    face = axes[np.arange(len(local)), over.argmax(-1)]
+    slant = (out[..., None] * axes).sum(-2)
+    slant /= np.maximum(np.linalg.norm(out, axis=-1), 1e-12)[:, None]
+    return np.asarray(np.where((over.max(-1) > 0.0)[:, None], slant, face))
 
 
-def _to_planes(planes: Float, local: Float) -> tuple[Float, Float]:
-    """Of a convex piece: the distances (...) to the plane nearest from outside, and its normal."""
+def _over(body: Body, local: Float) -> Float:
+    """How far points (..., 3) lie beyond each pair of a box's faces, or a cylinder's side and ends.
+
+    (..., 3) of a box, (..., 2) of a cylinder; below 0 within.
+    """
+    if body.shape == "box":
+        return np.asarray(np.abs(local) - np.array(body.size_m) / 2.0)
+    radius_m, height_m = body.size_m
+    radial = np.linalg.norm(local[..., :2], axis=-1)
+    return np.stack([radial - radius_m, np.abs(local[..., 2]) - height_m / 2.0], -1)
+
+
+def _to_plane(planes: Float, local: Float) -> tuple[Float, Float]:
+    """Of a convex piece: the distances (K,) to the plane nearest from outside, and its normal."""
     away = local @ planes[:, :3].T + planes[:, 3]
-    nearest = away.argmax(-1)
-    return np.take_along_axis(away, nearest[..., None], -1)[..., 0], planes[nearest, :3]
+    return away.max(-1), planes[away.argmax(-1), :3]
 
 
 @lru_cache(maxsize=64)

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 
 from .forces import action_velocity_m_s
 from .gravity import freed
 from .tracks import Motion, Track, track
-from .windows import Same, between, loose, near_m, solid, touching
+from .windows import between, loose, near_m, solid, touching
 
 if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
@@ -66,9 +67,9 @@ def impacts(evidence: Evidence, reading: Reading) -> list[Impact]:
 
 
 @lru_cache(maxsize=128)
-def _impacts(key: Same[Evidence]) -> tuple[Impact, ...]:
+def _impacts(key: Same[Reading, Evidence]) -> tuple[Impact, ...]:
     """The same, found once for a reading."""
-    evidence, reading = key.of, key.reading
+    evidence, reading = key.of, key.one
     found: list[Impact] = []
     for body in loose(evidence.scene):
         if body in evidence.truth.indices:

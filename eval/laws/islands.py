@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 
 from .impacts import impacts
-from .windows import Same, between, loose, near_m, solid, valid_steps
+from .windows import between, loose, near_m, solid, valid_steps
 
 if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
@@ -24,14 +25,15 @@ def touches(evidence: Evidence, reading: Reading) -> Bool:
     """Which bodies touch which in each frame, (S+1, N, N), symmetric.
 
     Those that are read next to each other, and up to the step at which the clip leaves its
-    reference those that the simulator's log names. Pairs without a loose body are left out.
+    reference those that the simulator's log names: of the reference's own frames all of these.
+    Pairs without a loose body are left out.
     """
     return _touches(Same(reading, evidence))
 
 
 @lru_cache(maxsize=32)
-def _touches(key: Same[Evidence]) -> Bool:
-    evidence, reading = key.of, key.reading
+def _touches(key: Same[Reading, Evidence]) -> Bool:
+    evidence, reading = key.of, key.one
     scene, count = evidence.scene, len(evidence.scene.bodies)
     hit = np.zeros((len(reading.position_m), count, count), bool)
     free = loose(scene)
@@ -43,7 +45,8 @@ def _touches(key: Same[Evidence]) -> Bool:
             hit[:, body, other] = gaps <= near_m(scene, body)
     log = evidence.reference.contacts
     if log is not None:
-        for t in range(valid_steps(evidence) + 1):
+        until = evidence.steps if reading is evidence.floor else valid_steps(evidence)
+        for t in range(until + 1):
             pairs = log.bodies[t][log.bodies[t].min(-1) >= 0]
             hit[t, pairs[:, 0], pairs[:, 1]] = True
     both: Bool = np.logical_or(hit, hit.transpose(0, 2, 1))

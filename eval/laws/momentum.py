@@ -13,10 +13,11 @@ from scipy.sparse.csgraph import connected_components
 
 from worldsim.eval.checks.measure import NAN, Measure
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 
 from .impacts import LEAST_BREAK_M_S, Impact, change_at, impacts
 from .islands import touches
-from .windows import Same, between, loose, near_m, solid, valid_steps
+from .windows import between, loose, near_m, solid, valid_steps
 
 if TYPE_CHECKING:
     from worldsim.eval.evidence import Evidence
@@ -75,8 +76,8 @@ def exchanges(evidence: Evidence, reading: Reading) -> tuple[list[Exchange], lis
 
 
 @lru_cache(maxsize=64)
-def _exchanges(key: Same[Evidence]) -> tuple[list[Exchange], list[Exchange]]:
-    evidence, reading = key.of, key.reading
+def _exchanges(key: Same[Reading, Evidence]) -> tuple[list[Exchange], list[Exchange]]:
+    evidence, reading = key.of, key.one
     islands, singles = [], []
     for island in _islands(evidence, reading):
         frame = min(impact.frame for impact in island)

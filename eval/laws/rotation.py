@@ -13,12 +13,13 @@ from scipy.spatial.transform import Rotation
 from worldsim.eval.checks.measure import NAN, Measure
 from worldsim.eval.checks.series import largest_pair, mean, median
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 from worldsim.sim.scene import Scene
 
 from .balls import ball_turns
 from .tracks import track
 from .turns import moments_kg_m2, steps_rad
-from .windows import Same, between, flights, loose, near_m, solid, valid_steps
+from .windows import between, flights, loose, near_m, solid, valid_steps
 
 if TYPE_CHECKING:
     from worldsim.episode import Episode
@@ -79,7 +80,7 @@ def _floor_spin(evidence: Evidence, body: int) -> Spin:
 
 
 @lru_cache(maxsize=64)
-def _kept(key: Same[Evidence], body: int) -> Spin:
+def _kept(key: Same[Reading, Evidence], body: int) -> Spin:
     """The turns in the reference, read once for all rows of a report."""
     return _spin(key.of, key.of.reference, key.of.floor, body)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldsim.eval.checks.horizon import failures, first
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 from worldsim.sim.actuators import Force, Launch
 from worldsim.sim.scene import Scene
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-T = TypeVar("T")
 
 NEAR_M = 0.004
 """Bodies that are read no farther apart than this, or than a thirtieth of a width, may touch."""
@@ -126,19 +126,6 @@ def _runs(free: Bool, body: int, offset: int, matched: bool) -> list[Window]:
     ]
 
 
-class Same(Generic[T]):
-    """A reading and what belongs to it as a key: that of the same reading is the same key."""
-
-    def __init__(self, reading: Reading, of: T) -> None:
-        self.reading, self.of = reading, of
-
-    def __hash__(self) -> int:
-        return id(self.reading)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.reading is self.reading
-
-
 @lru_cache(maxsize=512)
-def _between(key: Same[Scene], one: int, other: int) -> Gap:
-    return gap(key.reading, key.of, one, other)
+def _between(key: Same[Reading, Scene], one: int, other: int) -> Gap:
+    return gap(key.one, key.of, one, other)

@@ -94,7 +94,7 @@ def ruling(split: str, law: str, clips: Sequence[Measured], limits: Limits | Non
         int(over.sum()),
         float(levels.mean()),
         upper,
-        max(set(loud), key=loud.count) if loud else "",
+        max(loud, key=loud.count, default=""),
         why,
     )
 

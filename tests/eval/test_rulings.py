@@ -42,6 +42,16 @@ def test_one_clip_in_forty_above_the_line_is_a_false_alarm_and_three_are_not() -
     assert ruled(9.0).verdict == "broken"  # one false alarm in a hundred would be this one
 
 
+def test_of_measures_that_are_loudest_equally_often_the_first_is_named() -> None:
+    """A set of their names would have another order in every process."""
+    names = [f"measure {k}" for k in range(9)]
+    limits = Limits(dict.fromkeys(names, 1.0), 1.0, 60, {LAW: Law(tuple(names), 1.0)})
+    for k in range(9):
+        order = names[k:] + names[:k]
+        clips = [{LAW: [Measure(name, 9.0, "m", 9.0, 1.0)]} for name in order]
+        assert ruling("id", LAW, clips, limits).loudest == order[0]
+
+
 def test_few_clips_show_no_law_held() -> None:
     few = ruled(*[0.0] * (FEWEST_CLIPS - 1))
     assert few.verdict == "undecided" and "fewest" in few.why

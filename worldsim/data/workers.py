@@ -6,20 +6,32 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 
 Maker = Callable[[int], Episode]
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_AHEAD = 2  # items a worker that wait in its queue
 _make_episode: Any
+
+
+class Each(Protocol):
+    """Calls a task, a function that can be pickled, for each item; results in the items' order."""
+
+    def __call__(
+        self, task: Callable[[Item], Made], items: Iterable[Item], /
+    ) -> Iterator[Made]: ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,29 @@ def started(make_episode: object, workers: int) -> Iterator[ProcessPoolExecutor]
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def each(workers: int) -> Iterator[Each]:
+    """An `Each` over so many processes, which it starts once; over this one where they are 1."""
+    if workers == 1:
+        yield map
+        return
+    with started(None, workers) as pool:
+
+        def spread(task: Callable[[Item], Made], items: Iterable[Item], /) -> Iterator[Made]:
+            waiting: deque[Future[Any]] = deque()
+            taken = 0
+            for item in items:
+                waiting.append(submit(pool, _called, task, item))
+                if len(waiting) == _AHEAD * workers:
+                    taken += 1
+                    yield result(waiting.popleft(), f"clip {taken}")
+            while waiting:
+                taken += 1
+                yield result(waiting.popleft(), f"clip {taken}")
+
+        yield spread
 
 
 def submit(pool: ProcessPoolExecutor, task: Callable[..., Any], *args: Any) -> Future[Any]:
@@ -94,6 +129,10 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _called(_: object, task: Callable[[Item], Made], item: Item) -> Made:
+    return task(item)
 
 
 def _attempt(task: Callable[..., Any], *args: Any) -> Any:

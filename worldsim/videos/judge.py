@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from worldsim.data import workers as processes
 from worldsim.data.atomic import write_whole
+from worldsim.data.workers import Each, each
 from worldsim.errors import InputError
 from worldsim.eval.page.report import write_report
 from worldsim.eval.reading.episodes import Remembered
@@ -20,12 +19,11 @@ from worldsim.eval.suite import evaluate
 from worldsim.explain.clips import explained, lines
 from worldsim.readings import Kept
 from worldsim.videos.pairs import Pair, pairs_of
-from worldsim.videos.prepare import Bad, Prepared, Preparer, prepared_by
+from worldsim.videos.prepare import Bad, Prepared, Preparer
 
 SCHEMA = 1
 CLIPS_FILE = "clips.json"
 SHOWN_NAMES = 3
-_AHEAD = 2  # clips a worker that wait in its queue
 
 
 def judge_videos(
@@ -53,20 +51,21 @@ def judge_videos(
     """
     pairs = pairs_of(video, against, scenarios, limit)
     preparer = Preparer(start_frames, rate_hz, ceiling)
-    bar = tqdm(_made(preparer, pairs, workers), total=len(pairs), unit="clip", disable=None)
-    made = {one.pair: one for one in bar}
-    good = [one for one in map(made.__getitem__, pairs) if isinstance(one, Prepared)]
-    bad = [one for one in map(made.__getitem__, pairs) if isinstance(one, Bad)]
-    if not good:
-        raise InputError(bad[0].reason)
-    _say(good, bad)
-    groups: dict[str, list[Prepared]] = {}
-    for one in good:
-        groups.setdefault(_group(one), []).append(one)
-    reports = {}
-    for name, clips in groups.items():
-        folder = out if len(groups) == 1 else out / name
-        reports[name] = _reported(clips, folder, checks, start_frames, explain)
+    with each(min(workers, len(pairs))) as spread:
+        bar = tqdm(spread(preparer, pairs), total=len(pairs), unit="clip", disable=None)
+        made = list(bar)
+        good = [one for one in made if isinstance(one, Prepared)]
+        bad = [one for one in made if isinstance(one, Bad)]
+        if not good:
+            raise InputError(bad[0].reason)
+        _say(good, bad)
+        groups: dict[str, list[Prepared]] = {}
+        for one in good:
+            groups.setdefault(_group(one), []).append(one)
+        reports = {}
+        for name, clips in groups.items():
+            folder = out if len(groups) == 1 else out / name
+            reports[name] = _reported(clips, folder, checks, start_frames, explain, spread)
     write_whole(out / CLIPS_FILE, _json(good, bad).encode())
     print(f"{out}/{CLIPS_FILE}: what was done to every clip")
     return reports
@@ -78,6 +77,7 @@ def _reported(
     checks: Sequence[str] | None,
     start_frames: int,
     explain: bool,
+    spread: Each,
 ) -> Report:
     """The seam to `evaluate`: clips that were made ready become a report and its files."""
     generated, references = [one.clip for one in clips], [one.reference for one in clips]
@@ -89,6 +89,7 @@ def _reported(
         checks=checks,
         rerun=Kept(runs={key: runs for one in clips for key, runs in one.runs.items()}),
         reader=reader,
+        each=spread,
     )
     if explain:
         report = explained(report, generated, references, reader)
@@ -98,21 +99,6 @@ def _reported(
         print(line)
     print(f"{out}/report.json, {out}/report.html")
     return report
-
-
-def _made(preparer: Preparer, pairs: Sequence[Pair], workers: int) -> Iterator[Prepared | Bad]:
-    if workers == 1 or len(pairs) == 1:
-        yield from map(preparer, pairs)
-        return
-    waiting = list(pairs)
-    with processes.started(preparer, min(workers, len(pairs))) as pool:
-        running: list[tuple[Future[Any], Pair]] = []
-        while waiting or running:
-            while waiting and len(running) < _AHEAD * workers:
-                pair = waiting.pop(0)
-                running.append((processes.submit(pool, prepared_by, pair), pair))
-            future, pair = running.pop(0)
-            yield processes.result(future, str(pair.clip))
 
 
 def _group(one: Prepared) -> str:

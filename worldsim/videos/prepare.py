@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +62,3 @@ class Preparer:
         if made.unreadable[0]:
             raise InputError(made.unreadable[0])
         return Prepared(pair, fitted.clip, fitted.reference, fitted.notes, made.readings, made.runs)
-
-
-def prepared_by(preparer: Any, pair: Pair) -> Prepared | Bad:
-    """What a worker that holds `preparer` does."""
-    made: Prepared | Bad = preparer(pair)
-    return made
