@@ -100,7 +100,7 @@ def evaluate(
     splits = [episode.scene.split for episode in references]
     return Report(
         scenario=scene.scenario,
-        source=episodes[0].source,
+        source=_source(episodes),
         episodes=len(cases),
         start_frames=start_frames,
         steps=steps,
@@ -217,6 +217,12 @@ def _unreadable(rows: Mapping[str, Sequence[Evidence]]) -> Iterable[Unreadable]:
 
 def _episodes(episodes: Episodes) -> Sequence[Episode]:
     return [episodes] if isinstance(episodes, Episode) else episodes
+
+
+def _source(episodes: Sequence[Episode]) -> str:
+    """What a report's title calls them."""
+    sources = {episode.source for episode in episodes}
+    return sources.pop() if len(sources) == 1 else f"{len(sources)} clips"
 
 
 def _check_pairs(name: str, given: Sequence[object], reference: Sequence[object]) -> None:

@@ -30,7 +30,7 @@ def test_true_clips_reach_the_floor_and_bad_ones_are_reported(
     recording: Dataset, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (report,) = judge_videos(clips, recording.path, tmp_path, workers=1).values()
-    assert report.episodes == 2 and not report.unreadable
+    assert report.episodes == 2 and not report.unreadable and report.source == "2 clips"
     for body, scores in report.rows["model"].bodies.items():
         floor = report.rows["floor"].bodies[body]
         assert scores.position[8].value == pytest.approx(floor.position[8].value)
