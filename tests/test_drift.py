@@ -51,7 +51,7 @@ def test_nothing_shown_is_no_share() -> None:
 
 
 def test_the_command_tells_every_setting_and_draws_what_is_left(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_checkpoint(tmp_path / "model")
     maker = Collector("push", steps=24, frames=False)
@@ -64,6 +64,11 @@ def test_the_command_tells_every_setting_and_draws_what_is_left(
     picture = cv2.imread(str(tmp_path / "out" / "drift" / "drift.png"))
     assert picture is not None and picture.shape == (64, 4 * 64, 3)
     said = capsys.readouterr().out
+    monkeypatch.setattr(drift, "drift", None)  # all is there: nothing is dreamed again
+    drift.main(**line, out=tmp_path / "out" / "drift", episodes=2, pinned=True)  # type: ignore[arg-type]
+    assert capsys.readouterr().out == said
+    with pytest.raises(TypeError):
+        drift.main(**line, out=tmp_path / "out" / "drift", episodes=1, pinned=True)  # type: ignore[arg-type]
     assert "| push, K=2, pinned | " in said and "20 steps" in said
 
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import judged, truth_of
 from worldsim.eval.reading.episodes import read_episode
+from worldsim.proof.ledger import fingerprint
 
 STEPS = 1000
 LOOKED_AT = (64, 128, 256, 384, 512, 640, 768, 896, 1000)
@@ -90,7 +93,8 @@ def main(
     """Dream on for 1,000 steps and tell how many of the bodies that should be seen are found.
 
     Writes drift.json and drift.png into `out`: the simulator's frame and the dream's after 64, 256
-    and 1,000 steps, a row a recording, of the first of `passes`.
+    and 1,000 steps, a row a recording, of the first of `passes`. What is finished of the same
+    model, recordings and code stays in `out`: the same line goes on from there.
 
     Args:
         data: recordings of long episodes (worldsim simulate push --steps 1004 --no-frames).
@@ -111,19 +115,13 @@ def main(
     results: dict[str, dict[str, Found]] = {}
     pictures = []
     for path in data:
-        found = Dataset(path)
-        scenario = str(found.meta["scenario"])
-        taken = [found[index] for index in range(min(episodes, len(found)))]
-        short = min(episode.steps for episode in taken)
-        if short < start_frames - 1 + STEPS:
-            raise InputError(
-                f"{path} has an episode of {short} steps; record longer ones: "
-                f"worldsim simulate {scenario} --steps {STEPS + 4} --no-frames --out ..."
-            )
-        results[scenario] = {}
-        for name, dreamer in settings.items():
-            results[scenario][name], picture = drift(dreamer, taken)
-            pictures += [picture] if dreamer is next(iter(settings.values())) else []
+        scenario = str(Dataset(path).meta["scenario"])
+        cells = {
+            name: _cell(dreamer, path, episodes, out / f"{scenario}, {name}.npz")
+            for name, dreamer in settings.items()
+        }
+        results[scenario] = {name: found for name, (found, _) in cells.items()}
+        pictures.append(next(iter(cells.values()))[1])
         print(table(results))
     told = {
         scenario: {
@@ -137,6 +135,32 @@ def main(
     _, image = cv2.imencode(".png", cv2.cvtColor(np.concatenate(pictures), cv2.COLOR_RGB2BGR))
     write_whole(out / "drift.png", image.tobytes())
     print(f"{out}/drift.json, {out}/drift.png")
+
+
+def _cell(
+    dreamer: Dreamer, path: Path, episodes: int, file: Path
+) -> tuple[Found, NDArray[np.uint8]]:
+    """What `drift` gives of a recording's first episodes, from `file` if that has it."""
+    recording = Dataset(path)
+    weights = (dreamer.checkpoint / checkpoints.WEIGHTS).read_bytes()
+    of = f"{sha256(weights).hexdigest()} {recording.digest} {episodes} {dreamer.start_frames} "
+    of += fingerprint("models", "dreams.py", "drift.py")
+    if file.is_file():
+        with np.load(file) as kept:
+            if str(kept["of"]) == of:
+                return Found(kept["shown"], kept["found"]), kept["picture"]
+    taken = [recording[index] for index in range(min(episodes, len(recording)))]
+    short = min(episode.steps for episode in taken)
+    if short < dreamer.start_frames - 1 + STEPS:
+        raise InputError(
+            f"{path} has an episode of {short} steps; record longer ones: worldsim simulate "
+            f"{recording.meta['scenario']} --steps {STEPS + 4} --no-frames --out ..."
+        )
+    found, picture = drift(dreamer, taken)
+    content = io.BytesIO()
+    np.savez(content, of=of, shown=found.shown, found=found.found, picture=picture)
+    write_whole(file, content.getvalue())
+    return found, picture
 
 
 def table(results: Mapping[str, Mapping[str, Found]]) -> str:

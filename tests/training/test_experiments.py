@@ -79,6 +79,8 @@ def test_a_trial_trains_measures_and_is_kept(
     (file,) = tmp_path.iterdir()
     file.write_text(json.dumps(row | {"steps": -1}))
     assert trial(variant, 1)["steps"] == -1  # not trained again
+    with pytest.raises(InputError, match="another --out"):
+        replace(trial, minutes=0.02)(variant, 1)
 
 
 def test_the_table_has_a_row_a_variant_and_tells_how_far_seeds_lie_apart() -> None:

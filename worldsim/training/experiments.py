@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +23,9 @@ from tqdm import tqdm
 from worldsim.data import workers as processes
 from worldsim.data.atomic import write_whole
 from worldsim.data.clips import ClipDataset
+from worldsim.data.dataset import Dataset
 from worldsim.episode import Episode
-from worldsim.errors import unknown
+from worldsim.errors import InputError, unknown
 from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
 from worldsim.models.patches import patchify
@@ -137,17 +138,28 @@ class Trial:
     out: Path
 
     def __call__(self, variant: Variant, seed: int) -> dict[str, Any]:
-        """What was found, from `out` if it is there already."""
+        """What was found, from `out` if it is there already.
+
+        Raises InputError where `out` has it of other data, minutes or held-out episodes.
+        """
         file = self.out / f"{variant.name.replace(' ', '-')}-{seed}.json"
+        of = {
+            "data": Dataset(self.data).digest,
+            "minutes": self.minutes,
+            "held_out": self.held_out,
+        }
         if file.is_file():
-            return cast(dict[str, Any], json.loads(file.read_text()))
+            kept: dict[str, Any] = json.loads(file.read_text())
+            if kept.get("of") != of:
+                raise InputError(f"{file} is of {kept.get('of')}, not {of}; use another --out")
+            return kept
         settings = variant.recipe.settings
         clips = ClipDataset(self.data, settings.clip_frames, None, seed, self.held_out, False)
         with together():
             learner = _Learner(variant, self._job(variant, clips, seed))
             self._train(learner)
             learner.average.copy_to(learner.model.parameters())
-        row = {"variant": variant.name, "seed": seed, "steps": learner.step}
+        row = {"variant": variant.name, "seed": seed, "of": of, "steps": learner.step}
         row |= {"parameters": learner.model.num_parameters()}
         row |= measured(learner.model.eval(), clips.held_out_episodes(), variant.depth)
         write_whole(file, f"{json.dumps(row, indent=1)}\n".encode())
