@@ -111,7 +111,7 @@ def result(future: Future[Any], where: str) -> Any:
         ) from error
     if not isinstance(value, _Failed):
         return value
-    message = f"{where} could not be recorded: {value.reason}"
+    message = f"{where} failed: {value.reason}"
     if value.kind is not None:
         raise value.kind(message)
     raise RuntimeError(message) from RuntimeError(f"in the worker:\n{value.trace}")
