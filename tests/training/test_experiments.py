@@ -10,8 +10,12 @@ import pytest
 import torch
 
 from worldsim.errors import InputError
-from worldsim.training import experiments
-from worldsim.training.experiments import Trial, Variant, VelocityModel, table, variants
+from worldsim.experiments import trial as trials
+from worldsim.experiments.run import main, table
+from worldsim.experiments.trial import Trial
+from worldsim.experiments.variants import Variant, VelocityModel, variants
+from worldsim.models.load import load
+from worldsim.recipes import tiny
 from worldsim.training.optimiser import Optimiser
 from worldsim.training.settings import Architecture, Recipe, Settings
 
@@ -21,7 +25,7 @@ SMALL = Recipe(
 
 
 def test_each_variant_changes_one_thing() -> None:
-    reference, *others = variants()
+    reference, *others = variants(tiny())
     assert len({variant.name for variant in others}) == len(others)
     for variant in others:
         before, after = asdict(reference.recipe), asdict(variant.recipe)
@@ -71,16 +75,35 @@ def test_no_muon_leaves_all_weights_to_adamw() -> None:
 def test_a_trial_trains_measures_and_is_kept(
     variant: Variant, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiments, "HORIZONS", (2, 5))
+    monkeypatch.setattr(trials, "HORIZONS", (2, 5))
     trial = Trial(data, 2, 0.03, tmp_path)
     row = trial(variant, 1)
     assert row["steps"] > 1 and row["one_step_ratio"] > 0.0 < row["shuffle_ratio"]
     assert {f"psnr_db_{step}_k{passes}" for step in (2, 5) for passes in (1, 2, 4)} < set(row)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.json")
+    loads = variant.depth and variant.kind is not VelocityModel
+    assert file.with_suffix("").is_dir() == loads
+    if loads:
+        assert load(file.with_suffix("")).num_parameters() == row["parameters"]
     file.write_text(json.dumps(row | {"steps": -1}))
     assert trial(variant, 1)["steps"] == -1  # not trained again
     with pytest.raises(InputError, match="another --out"):
         replace(trial, minutes=0.02)(variant, 1)
+
+
+def test_a_trial_begins_from_a_checkpoint_of_its_shape(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "HORIZONS", (2, 5))
+    Trial(data, 2, 0.02, tmp_path)(Variant("plain", SMALL), 1)
+    first = tmp_path / "plain-1"
+    quiet = Variant("quiet", replace(SMALL, settings=replace(SMALL.settings, history_chance=0.0)))
+    assert Trial(data, 2, 1e-9, tmp_path, first)(quiet, 2)["steps"] == 0
+    pairs = zip(load(first).parameters(), load(tmp_path / "quiet-2").parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    wide = replace(SMALL, architecture=replace(SMALL.architecture, width=48))
+    with pytest.raises(InputError, match="another shape"):
+        Trial(data, 2, 1e-9, tmp_path, first)(Variant("wide", wide), 2)
 
 
 def test_the_table_has_a_row_a_variant_and_tells_how_far_seeds_lie_apart() -> None:
@@ -94,4 +117,4 @@ def test_the_table_has_a_row_a_variant_and_tells_how_far_seeds_lie_apart() -> No
 
 def test_a_variant_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no depth"):
-        experiments.main(tmp_path, tmp_path, only=("no dept",))
+        main(tmp_path, tmp_path, only=("no dept",))

@@ -181,12 +181,17 @@ def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
 
 def _prepare(out: Path, clips: ClipDataset, facts: dict[str, Any]) -> None:
     """Describe a new run in `out` and put its start episodes there, from those held out."""
-    starts = out / STARTS
-    shutil.rmtree(starts, ignore_errors=True)
-    starts.mkdir(parents=True)
+    write_starts(out, clips)
     for name in (METRICS, CURVE):
         (out / name).unlink(missing_ok=True)
+    write_whole(out / RUN, f"{json.dumps(facts, indent=1)}\n".encode())
+
+
+def write_starts(folder: Path, clips: ClipDataset) -> None:
+    """Put start episodes into a checkpoint, in place of those that are there."""
+    starts = folder / STARTS
+    shutil.rmtree(starts, ignore_errors=True)
+    starts.mkdir(parents=True)
     for number, episode in enumerate(clips.held_out_episodes(STARTS_EACH)):
         start = episode.part(0, min(START_FRAMES - 1, episode.steps))
         save_episode(starts / f"{number:03d}{SUFFIX}", start)
-    write_whole(out / RUN, f"{json.dumps(facts, indent=1)}\n".encode())
