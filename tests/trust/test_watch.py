@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from worldsim.agents.collect import Collector
 from worldsim.cli import main
 from worldsim.envs import alarms
 from worldsim.envs.alarms import LEAST, NAMES, limits_of
@@ -35,6 +36,12 @@ def test_true_frames_give_no_alarm(recording: Path) -> None:
         values = values_of_truth(episode)
         for name in NAMES:
             assert len(values[name]) == 11 and values[name].max() <= LEAST.get(name, 0.0)
+
+
+def test_true_frames_of_a_camera_that_moves_are_read_from_where_it_is() -> None:
+    values = values_of_truth(Collector("orbit", steps=12)(0))
+    for name in NAMES:
+        assert values[name].max() <= LEAST.get(name, 0.0)
 
 
 def test_limits_are_stored_beside_those_of_others(

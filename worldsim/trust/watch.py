@@ -18,6 +18,7 @@ from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.horizon import TOLERANCE_DIAMETERS, exceeded, first
 from worldsim.eval.checks.position import Truth, errors, judged, shown
+from worldsim.eval.reading.episodes import cameras_of
 from worldsim.eval.reading.memory import Memory
 from worldsim.eval.reading.perception import read
 from worldsim.sim.scene import Scene
@@ -79,10 +80,12 @@ def values_of_truth(episode: Episode) -> dict[str, Float]:
     """Values (T + 1,) of the alarms on an episode's own frames, read as a dream's are."""
     scene = episode.scene
     alarms, memory = Alarms(scene, dict.fromkeys(NAMES, np.inf)), Memory.of(scene)
-    rows = []
+    cameras, rows = cameras_of(episode), []
     for t in range(episode.steps + 1):
         frame = slice(t, t + 1)
-        reading = read(episode.frames[frame], episode.depth_m[frame], scene, memory=memory)
+        seen_from = None if cameras is None else (cameras[0][frame], cameras[1][frame])
+        pictures = episode.frames[frame], episode.depth_m[frame]
+        reading = read(*pictures, scene, memory=memory, cameras=seen_from)
         alarms.add(reading, episode.actions[t - 1] if t else None, 0.0)
         rows.append(dict(alarms.values))
     return {name: np.array([row[name] for row in rows]) for name in NAMES}
