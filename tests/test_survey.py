@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from worldsim.data.dataset import Dataset
 from worldsim.dreams import Dreamer
 from worldsim.errors import InputError
 from worldsim.eval.score import Report, Row, Score
+from worldsim.eval.verdicts.rulings import Ruling, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,24 @@ def test_every_recording_has_its_report_and_all_one_table(
     assert evaluate(folder, tmp_path, "id", "ood") == 0
     with pytest.raises(AssertionError, match="judged again"):
         evaluate(folder, tmp_path, "id", "ood", more="--horizon 7")
+
+
+def test_laws_stand_by_scenario_and_split() -> None:
+    def report(*verdicts: Verdict) -> Report:
+        rulings = [
+            Ruling("", law, v, 8) for law, v in zip(("gravity", "energy"), verdicts, strict=True)
+        ]
+        return SimpleNamespace(rulings={"model": rulings})  # type: ignore[return-value]
+
+    reports = {
+        "drop-ood": report("broken", "undecided"),
+        "drop-id": report("held", "broken"),
+        "push-id": report("not measured", "held"),
+    }
+    head, _, gravity, energy, _, signs = survey.laws(reports).splitlines()
+    assert head == "| law | drop | push |"
+    assert gravity == "| gravity | + x | . - |" and energy == "| energy | x ? | + - |"
+    assert signs.startswith("In the splits id, ood: + held, x broken")
 
 
 def test_recordings_that_would_share_a_folder_are_refused(

@@ -21,6 +21,8 @@ from worldsim.proof.ledger import fingerprint
 TABLE, SETTINGS = "survey.md", "settings.json"
 HORIZONS = (1, 8, 16, 32, 64)
 TRIVIAL = ("frozen frame", "constant velocity", "nearest training clip", "shuffled actions")
+SPLITS = ("id", "combo", "ood")
+SIGNS = {"held": "+", "broken": "x", "undecided": "?", "not measured": "."}
 BY = 16
 """The model has to be ahead of every trivial row after so many steps."""
 SHUFFLED_AT = 8
@@ -107,7 +109,32 @@ def table(reports: dict[str, Report]) -> str:
             f"every body; shuffle: error at {SHUFFLED_AT} steps under other actions over that "
             f"under the true ones; lead at {BY} steps over the trivial row that comes nearest, in "
             "mm, with its 95 % interval; laws and checks by verdict.",
+            "",
+            laws(reports),
         ]
+    )
+
+
+def laws(reports: Mapping[str, Report]) -> str:
+    """Verdicts in markdown, a line a law and check, a column a scenario, by split."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for name, report in reports.items():
+        scenario, _, split = name.rpartition("-")
+        for ruling in report.rulings["model"]:
+            by_scenario = found.setdefault(ruling.law, {})
+            by_scenario.setdefault(scenario, {})[split] = SIGNS[ruling.verdict]
+    scenarios = list(dict.fromkeys(name.rpartition("-")[0] for name in reports))
+    splits = [split for split in SPLITS if any(name.endswith(f"-{split}") for name in reports)]
+    lines = [f"| law | {' | '.join(scenarios)} |", f"|---{'|---' * len(scenarios)}|"]
+    for law, by_scenario in found.items():
+        cells = [
+            " ".join(by_scenario.get(scenario, {}).get(split, "-") for split in splits)
+            for scenario in scenarios
+        ]
+        lines.append(f"| {law} | {' | '.join(cells)} |")
+    signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
+    return "\n".join(
+        [*lines, "", f"In the splits {', '.join(splits)}: {signs}; - no such recording."]
     )
 
 
