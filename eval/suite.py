@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from worldsim.data.workers import Each
 from worldsim.episode import Episode
@@ -91,6 +92,7 @@ def evaluate(
     floor_entries = [case.floor_evidence() for case in cases]
     everything = {"floor": floor_entries, **entries}
     measured = each(_Measuring(names), zip(*everything.values(), strict=True))
+    measured = tqdm(measured, "measuring", len(cases), unit="clip", disable=None)
     clips = dict(zip(everything, zip(*measured, strict=True), strict=True))
     rows = _scored(entries, floor_entries, clips, horizons)
     if library is not None:

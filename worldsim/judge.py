@@ -56,9 +56,9 @@ def judge(
 
     The model draws on under the recorded actions, and once more under those of the next episode
     (shuffled actions). `train_data` adds the nearest training clip, pybullet where it is installed
-    a second run of the simulator. Frames are read and
-    measured in `workers` processes. `explain` searches the
-    physics closest to every clip. Writes `out`/report.json and report.html, prints the table.
+    a second run of the simulator. Frames are read and clips measured in `workers` processes.
+    `explain` searches the physics closest to every clip. Writes `out`/report.json and report.html,
+    prints the table.
     """
     start_frames = plan.start_frames
     if start_frames > MOST_FRAMES:
