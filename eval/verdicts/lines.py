@@ -75,6 +75,12 @@ LEAST: Mapping[str, float] = {
 }
 """What an alarm must exceed at least: so much is no fault, whatever few clean clips have shown."""
 
+BLUNT: Mapping[str, float] = {
+    "position": 20.0,  # of what is legal: five diameters
+    "horizon": 1.0,  # the whole clip
+}
+"""Lines of laws that say nothing: clean clips reach them where the reading loses a body in some."""
+
 
 @dataclass(frozen=True)
 class Law:
@@ -155,6 +161,12 @@ class Limits:
         if not any(name in self.limits and not np.isnan(value) for name, value in mine.items()):
             return None
         return self.largest(mine) * self.joint / known.joint
+
+    def blunt(self, law: str) -> bool:
+        """Whether what clean clips reach in a law is as much as a clip that has failed; BLUNT."""
+        known = self.laws[law]
+        lines = [self.limits[name] * known.joint for name in known.measures if name in self.limits]
+        return min(lines, default=0.0) >= BLUNT.get(law, np.inf)
 
     def loudest(self, alarms: Alarms, law: str) -> str:
         """The measure of a law whose alarm is the highest over its limit."""

@@ -70,6 +70,9 @@ def ruling(split: str, law: str, clips: Sequence[Measured], limits: Limits | Non
     """Rule on one law over some clips."""
     if limits is None or law not in limits.laws:
         return Ruling(split, law, "not measured", 0, why="no line was drawn for this scenario")
+    if limits.blunt(law):
+        why = "the reading loses a body in some true clips of this scenario, too"
+        return Ruling(split, law, "not measured", 0, why=why)
     alarms = [{m.name: m.alarm for m in found.get(law, ())} for found in clips]
     known = [(a, limits.level(a, law)) for a in alarms]
     levels = np.array([level for _, level in known if level is not None])

@@ -74,6 +74,16 @@ def test_what_cannot_be_measured_says_why() -> None:
     assert unknown.verdict == "not measured"
 
 
+def test_a_line_that_a_clip_without_bodies_does_not_pass_rules_nothing() -> None:
+    names = ("position error", "lateral error")
+    clips = [{"position": [Measure(name, 1.0, "m", 9.0, 1.0) for name in names]}] * 12
+    for limit, verdict in ((1.0, "broken"), (19.0, "held"), (21.0, "not measured")):
+        limits = Limits(dict.fromkeys(names, limit), 1.0, 60, {"position": Law(names, 1.0)})
+        found = ruling("id", "position", clips, limits)
+        assert found.verdict == verdict, limit
+    assert "loses a body" in found.why
+
+
 def test_every_split_is_ruled_apart() -> None:
     clips = [("id", clip(0.1))] * 10 + [("ood", clip(9.0))] * 10
     found = {r.split: r.verdict for r in rulings(clips, LIMITS, [LAW])}
