@@ -69,6 +69,10 @@ def test_the_command_tells_every_setting_and_draws_what_is_left(
     assert capsys.readouterr().out == said
     with pytest.raises(TypeError):
         drift.main(**line, out=tmp_path / "out" / "drift", episodes=1, pinned=True)  # type: ignore[arg-type]
+    config = tmp_path / "model" / "config.json"
+    config.write_text(config.read_text() + " ")  # the same weights are another model now
+    with pytest.raises(TypeError):
+        drift.main(**line, out=tmp_path / "out" / "drift", episodes=2)  # type: ignore[arg-type]
     assert "| push, K=2, pinned | " in said and "20 steps" in said
 
 

@@ -142,8 +142,9 @@ def _cell(
 ) -> tuple[Found, NDArray[np.uint8]]:
     """What `drift` gives of a recording's first episodes, from `file` if that has it."""
     recording = Dataset(path)
-    weights = (dreamer.checkpoint / checkpoints.WEIGHTS).read_bytes()
-    of = f"{sha256(weights).hexdigest()} {recording.digest} {episodes} {dreamer.start_frames} "
+    files = (checkpoints.WEIGHTS, checkpoints.CONFIG)
+    model = b"".join((dreamer.checkpoint / name).read_bytes() for name in files)
+    of = f"{sha256(model).hexdigest()} {recording.digest} {episodes} {dreamer.start_frames} "
     of += fingerprint("models", "dreams.py", "drift.py")
     if file.is_file():
         with np.load(file) as kept:
