@@ -73,6 +73,6 @@ def reruns(runs: int = RUNS) -> Iterator[Rerun | None]:
     rerun = None
     with ExitStack() as stack:
         with suppress(InputError):  # no pybullet on this machine
-            simulator = stack.enter_context(Simulator())
+            simulator = stack.enter_context(Simulator(seen=False, felt=False))
             rerun = Resimulation(simulator, runs)
         yield rerun

@@ -88,9 +88,9 @@ def judge(
             reader=reader,
             each=spread,
         )
-    if explain:
-        report = explained(report, generated, references, reader)
-    write_report(report, out, generated, references)
+        if explain:
+            report = explained(report, generated, references, reader)
+        write_report(report, out, generated, references, spread)
     print(report.table())
     for line in lines(report):
         print(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,12 +103,12 @@ def path_length_m(position_m: Float, deadband_m: float) -> float:
     Frame-to-frame reading noise would otherwise add up to a path of its own. Frames in which the
     body was not found (NaN) are passed over.
     """
-    path = position_m[~np.isnan(position_m).any(1)]
-    if not len(path):
+    path = position_m[~np.isnan(position_m).any(1)].tolist()
+    if not path:
         return 0.0
     length, anchor = 0.0, path[0]
     for point in path[1:]:
-        move = float(np.linalg.norm(point - anchor))
+        move = math.dist(point, anchor)
         if move >= deadband_m:
             length, anchor = length + move, point
     return length

@@ -41,18 +41,21 @@ def ball_turns(
     Each is the nearest to the frame before. NaN where its pattern does not show: too few pixels,
     no contrast, or another picture.
     """
-    turns = np.full((len(reading.position_m), 4), np.nan)
-    sigma_rad = np.full(len(turns), np.nan)
+    count = len(reading.position_m)
+    turns, sigma_rad = np.full((count, 4), np.nan), np.full(count, np.nan)
     if evidence.scene.look.texture <= 0.0 or not evidence.pictured:
         return turns, sigma_rad
-    last: Rotation | None = None
-    for t in range(len(turns)):
+    last: Float | None = None
+    told: dict[int, Float] = {}
+    for t in range(count):
         seen = _seen(evidence, episode, reading, body, t)
         found = None if seen is None else _turn(*seen, last)
         last = None if found is None else found[0]
         if found is not None and seen is not None:
-            turns[t] = found[0].as_quat()
+            told[t] = found[0]
             sigma_rad[t] = SLACK * np.sqrt(1.0 / found[1] ** 2 - 1.0) / seen[2]
+    if told:
+        turns[list(told)] = Rotation.from_matrix(np.stack(list(told.values()))).as_quat()
     return turns, sigma_rad
 
 
@@ -98,9 +101,9 @@ def _shading(scene: Scene, normals: Float, rays: Float) -> Float:
 
 
 def _turn(
-    normals: Float, tone: Float, radius_px: float, last: Rotation | None
-) -> tuple[Rotation, float] | None:
-    """The turn whose pattern is most like the tones, near the last one if known; how much alike."""
+    normals: Float, tone: Float, radius_px: float, last: Float | None
+) -> tuple[Float, float] | None:
+    """The turn (3, 3) whose pattern is most like the tones, near the last if known; how alike."""
     even = np.linalg.qr(np.hstack([np.ones((len(normals), 1)), normals]))[0]
     wanted = tone - even @ (even.T @ tone)
     spread = 1.5 * float(np.median(np.abs(wanted))) + 1e-6
@@ -109,36 +112,44 @@ def _turn(
     size = float(np.linalg.norm(wanted))
     if size < 1e-6:
         return None
+    pixels, shown = radius_px * normals.T, np.column_stack([even, wanted / size])
 
-    def best(turns: Rotation) -> tuple[Rotation, float]:
-        local = np.clip(radius_px * (normals @ turns.as_matrix()), -1.0, 1.0)
-        dark = local[..., 0] * local[..., 1] * local[..., 2]
-        dark -= (dark @ even) @ even.T
-        like = -(dark @ wanted) / (size * np.linalg.norm(dark, axis=1).clip(1e-9))
+    def best(turns: Float) -> tuple[Float, float]:
+        local = turns.transpose(2, 0, 1).reshape(-1, 3) @ pixels
+        x, y, z = local.clip(-1.0, 1.0).reshape(3, len(turns), -1)
+        dark = x * y * z
+        parts = dark @ shown
+        uneven = np.einsum("ij,ij->i", dark, dark) - (parts[:, :-1] ** 2).sum(1)
+        like = -parts[:, -1] / np.sqrt(uneven.clip(1e-18))
         first = int(like.argmax())
         return turns[first], float(like[first])
 
-    near = _everywhere() if last is None else _around() * last
-    found, _ = best(near)
-    likeness = 0.0
-    for step_rad in _STEPS_RAD:
-        found, likeness = best(Rotation.from_rotvec(step_rad * _NEIGHBOURS) * found)
+    found, likeness = best(_everywhere() if last is None else _around() @ last)[0], 0.0
+    for turns in _finer():
+        found, likeness = best(turns @ found)
     return (found, likeness) if likeness > LEAST_LIKENESS else None
 
 
-_NEIGHBOURS = np.stack(np.meshgrid(*[[0.0, -1.0, 1.0]] * 3, indexing="ij"), -1).reshape(-1, 3)
+@lru_cache(maxsize=1)
+def _everywhere() -> Float:
+    """Turns (K, 3, 3) that come within about 0.2 rad of one that looks like any other."""
+    turns: Float = Rotation.random(900, random_state=0).as_matrix()
+    return turns
 
 
 @lru_cache(maxsize=1)
-def _everywhere() -> Rotation:
-    """Turns that come within about 0.2 rad of one that looks like any other."""
-    return Rotation.random(900, random_state=0)
-
-
-@lru_cache(maxsize=1)
-def _around() -> Rotation:
-    """Turns within REACH_RAD, none first, about 0.25 rad apart."""
+def _around() -> Float:
+    """Turns (K, 3, 3) within REACH_RAD, none first, about 0.25 rad apart."""
     side = np.arange(-REACH_RAD, REACH_RAD + 0.01, 0.25)
     grid = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 3)
     length = np.linalg.norm(grid, axis=1)
-    return Rotation.from_rotvec(grid[length <= REACH_RAD][np.argsort(length[length <= REACH_RAD])])
+    near = grid[length <= REACH_RAD][np.argsort(length[length <= REACH_RAD])]
+    turns: Float = Rotation.from_rotvec(near).as_matrix()
+    return turns
+
+
+@lru_cache(maxsize=1)
+def _finer() -> tuple[Float, ...]:
+    """Turns (27, 3, 3) to the neighbours of a turn, none first, in steps that grow smaller."""
+    neighbours = np.stack(np.meshgrid(*[[0.0, -1.0, 1.0]] * 3, indexing="ij"), -1).reshape(-1, 3)
+    return tuple(Rotation.from_rotvec(step * neighbours).as_matrix() for step in _STEPS_RAD)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,6 +108,7 @@ class _Ways:
     path: Track
     borne: Bool  # (S+1,)
     pushed_m_s: Float  # (S, 3)
+    known: dict[tuple[int, int], _Side | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, evidence: Evidence, reading: Reading, body: int) -> _Ways:
@@ -120,15 +121,37 @@ class _Ways:
 
     def velocities(self, step: int) -> tuple[Float, Float, float] | None:
         """Velocities before and after a step, where the two ways meet, and their error."""
-        begin, dt = max(step - SIDE_FRAMES + 1, 0), self.path.dt_s
-        one = _side(self.evidence, self.path, slice(begin, step + 1), self.borne)
-        other = _side(self.evidence, self.path, slice(step + 1, step + 1 + SIDE_FRAMES), self.borne)
+        dt, end = self.path.dt_s, len(self.borne)
+        one = self.side(max(step - SIDE_FRAMES + 1, 0), step + 1)
+        other = self.side(step + 1, min(step + 1 + SIDE_FRAMES, end))
         if one is None or other is None:
             return None
         at_s = _meeting_s(one, other, step * dt, dt)
         before, after = (side.velocity_m_s(at_s) + self.pushed_m_s[step] for side in (one, other))
         error = float(np.linalg.norm([LEAST_ERROR_M_S, one.error_m_s, other.error_m_s]))
         return before, after, error
+
+    def side(self, begin: int, end: int) -> _Side | None:
+        """The way in frames begin..end - 1, a fall where nothing bears the body; found once."""
+        if (begin, end) not in self.known:
+            self.known[begin, end] = self._side(begin, end)
+        return self.known[begin, end]
+
+    def _side(self, begin: int, end: int) -> _Side | None:
+        falls = self.borne[begin:end].mean() <= 0.5
+        motion = (self._fallen if falls else self.path).fit(slice(begin, end), 1)
+        if motion is None or len(motion.frames) < 2:
+            return None
+        return _Side(motion, self._gravity_m_s2 if falls else np.zeros(3))
+
+    @cached_property
+    def _fallen(self) -> Track:
+        """The way without what gravity does."""
+        return self.path.falling(self._gravity_m_s2)
+
+    @property
+    def _gravity_m_s2(self) -> Float:
+        return np.array(self.evidence.scene.gravity_m_s2)
 
 
 @dataclass(frozen=True)
@@ -153,17 +176,6 @@ class _Side:
         fallen = 0.5 * self.gravity_m_s2 * times_s[:, None] ** 2
         places: Float = start + velocity * away + fallen
         return places
-
-
-def _side(evidence: Evidence, path: Track, rows: slice, borne: Bool) -> _Side | None:
-    """The way in some frames: a fall where nothing bears the body."""
-    gravity = np.array(evidence.scene.gravity_m_s2)
-    if borne[rows].mean() > 0.5:
-        gravity = np.zeros(3)
-    motion = path.falling(gravity).fit(rows, 1)
-    if motion is None or len(motion.frames) < 2:
-        return None
-    return _Side(motion, gravity)
 
 
 def _meeting_s(before: _Side, after: _Side, begin_s: float, dt_s: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ Bool = NDArray[np.bool_]
 
 LEAST_SIGMA_M = 3e-4
 """What a reading errs at least, whatever its covariance says: it knows neither codec nor blur."""
+MOST_SIGMA_M = 10.0
+"""And at most: a place known no better than this tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Track:
     orientation_xyzw: Float  # (S+1, 4)
     sigma_m: Float  # (S+1,) standard error of a coordinate
 
-    @property
+    @cached_property
     def found(self) -> Bool:
         """Frames (S+1,) with a place."""
         found: Bool = np.logical_not(np.isnan(self.position_m).any(axis=1))
@@ -59,7 +62,7 @@ class Track:
         powers = np.vander(t, order + 1, increasing=True)
         weights = 1.0 / self.sigma_m[rows]
         scaled = powers * weights[:, None]
-        inverse = np.linalg.pinv(scaled.T @ scaled)
+        inverse = np.linalg.inv(scaled.T @ scaled)
         numbers = inverse @ scaled.T @ (self.position_m[rows] * weights[:, None])
         residual_m = self.position_m[rows] - powers @ numbers
         spare = 3 * (len(rows) - order - 1)
@@ -99,5 +102,5 @@ def track(evidence: Evidence, reading: Reading, index: int) -> Track:
         evidence.scene.dt_s,
         reading.position_m[:, index],
         reading.orientation_xyzw[:, index],
-        np.maximum(sigma_m, LEAST_SIGMA_M),
+        sigma_m.clip(LEAST_SIGMA_M, MOST_SIGMA_M),
     )

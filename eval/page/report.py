@@ -11,6 +11,7 @@ from pathlib import Path
 import jinja2
 
 from worldsim.data.atomic import write_whole
+from worldsim.data.workers import Each
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.clips import Clip, worst_first
@@ -29,12 +30,13 @@ def write_report(
     out_dir: str | Path,
     generated: Episode | Sequence[Episode],
     reference: Episode | Sequence[Episode],
+    each: Each = map,
 ) -> list[Path]:
     """Write a report and pictures of its worst episodes into `out_dir`; the paths written.
 
     report.json, report.html (which holds the films and the sheet itself), worst_1.webm and so on,
-    and contact_sheet.png of the worst. Raises InputError where generated and reference do not pair
-    up.
+    and contact_sheet.png of the worst. `each` writes the films (worldsim.data.workers has one over
+    processes). Raises InputError where generated and reference do not pair up.
     """
     made = [generated] if isinstance(generated, Episode) else list(generated)
     true = [reference] if isinstance(reference, Episode) else list(reference)
@@ -44,9 +46,9 @@ def write_report(
     pairs = [(made[clip.episode], true[clip.episode]) for clip in worst]
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
-    films = [
-        film(pair, report, out / f"worst_{rank}.webm") for rank, pair in enumerate(pairs, start=1)
-    ]
+    films = [out / f"worst_{rank}.webm" for rank, _ in enumerate(pairs, start=1)]
+    filming = _Filming(report.start_frames, report.frame_rate_hz)
+    list(each(filming, list(zip(films, pairs, strict=True))))
     sheet = write_image(out / "contact_sheet.png", contact_sheet(*pairs[0], report.start_frames))
     values, page = out / "report.json", out / "report.html"
     write_whole(values, f"{report.to_json()}\n".encode())
@@ -56,6 +58,19 @@ def write_report(
     ]
     write_whole(page, render(report, shown, sheet.read_bytes()).encode())
     return [page, values, *films, sheet]
+
+
+@dataclass(frozen=True)
+class _Filming:
+    """Writes the film of a generated episode beside its reference, in any process."""
+
+    start_frames: int
+    frame_rate_hz: float
+
+    def __call__(self, wanted: tuple[Path, tuple[Episode, Episode]]) -> Path:
+        path, (made, true) = wanted
+        frames = side_by_side([made], [true], self.start_frames)
+        return write_video(path, frames, self.frame_rate_hz, 1, "VP8")
 
 
 @dataclass(frozen=True)
@@ -71,12 +86,6 @@ class Shown:
         """Laws above their line with their levels, the highest first."""
         over = [(law, level) for law, level in self.clip.levels.items() if level > 1.0]
         return sorted(over, key=lambda pair: -pair[1])
-
-
-def film(pair: tuple[Episode, Episode], report: Report, path: Path) -> Path:
-    """Write the film of a generated episode beside its reference."""
-    frames = side_by_side([pair[0]], [pair[1]], report.start_frames)
-    return write_video(path, frames, report.frame_rate_hz, 1, "VP8")
 
 
 def render(report: Report, shown: Sequence[Shown], sheet: bytes) -> str:

@@ -93,7 +93,7 @@ def _reported(
     )
     if explain:
         report = explained(report, generated, references, reader)
-    write_report(report, out, generated, references)
+    write_report(report, out, generated, references, spread)
     print(report.table())
     for line in lines(report):
         print(line)
