@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_checkpoint import write_checkpoint
 
-from worldsim import cli, survey
+from worldsim import checkpoints, cli, survey
 from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.data.dataset import Dataset
 from worldsim.dreams import Dreamer
@@ -54,6 +55,12 @@ def test_every_recording_has_its_report_and_all_one_table(
     assert evaluate(folder, tmp_path, "id", "ood") == 0
     with pytest.raises(AssertionError, match="judged again"):
         evaluate(folder, tmp_path, "id", "ood", more="--horizon 7")
+    config = folder / "model" / checkpoints.CONFIG
+    as_it_was = config.read_text()
+    config.write_text(json.dumps({**json.loads(as_it_was), "pinned": True}))
+    with pytest.raises(AssertionError, match="judged again"):
+        evaluate(folder, tmp_path, "id", "ood")
+    config.write_text(as_it_was)
 
 
 def test_laws_stand_by_scenario_and_split() -> None:

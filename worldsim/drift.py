@@ -9,7 +9,6 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +141,8 @@ def _cell(
 ) -> tuple[Found, NDArray[np.uint8]]:
     """What `drift` gives of a recording's first episodes, from `file` if that has it."""
     recording = Dataset(path)
-    files = (checkpoints.WEIGHTS, checkpoints.CONFIG)
-    model = b"".join((dreamer.checkpoint / name).read_bytes() for name in files)
-    of = f"{sha256(model).hexdigest()} {recording.digest} {episodes} {dreamer.start_frames} "
+    model = checkpoints.digest(dreamer.checkpoint)
+    of = f"{model} {recording.digest} {episodes} {dreamer.start_frames} "
     of += fingerprint("models", "dreams.py", "drift.py")
     if file.is_file():
         with np.load(file) as kept:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +69,10 @@ def _name(path: Path) -> str:
 
 def _stamp(plan: Plan, path: Path, seen: Path | None, explain: bool) -> dict[str, Any]:
     """All that a report hangs on."""
-    weights = checkpoints.find(plan.model) / checkpoints.WEIGHTS
     return {
         **asdict(plan),
         "checks": None if plan.checks is None else list(plan.checks),
-        "weights": sha256(weights.read_bytes()).hexdigest()[:16],
+        "checkpoint": checkpoints.digest(checkpoints.find(plan.model)),
         "recording": Dataset(path).digest,
         "training": None if seen is None else Dataset(seen).digest,
         "explain": explain,

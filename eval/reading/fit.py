@@ -9,7 +9,8 @@ import numpy as np
 
 from worldsim.render.compiled import digest
 
-from .distance import SPHERE, distance, kept, nearest, njit
+from .distance import SPHERE, distance, kept, njit
+from .nearest import nearest
 from .pose import normal_equations, surface_scale, turned, within
 
 Array = Any  # numba's

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from worldsim.render.compiled import digest
 
-from .distance import chord, kept
+from .distance import kept
+from .nearest import chord
 from .pose import within
 
 Array = Any  # numba's

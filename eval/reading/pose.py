@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from worldsim.eval.reading.distance import SPHERE, distance, nearest, njit, normal, rim_normal
+from worldsim.eval.reading.distance import SPHERE, distance, njit, normal, rim_normal
+from worldsim.eval.reading.nearest import nearest
 
 Array = Any  # numba's
 

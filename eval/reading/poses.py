@@ -48,21 +48,23 @@ def nearest_alike(body: Body, turn: Float, last: Float) -> Float:
 
 def starts(body: Body, last: Float, points_m: Float) -> Float:
     """Turns (K, 3, 3) from one of which a fit finds the body's, points (P, 3) on it seen or not."""
+    facing = _facing(points_m) if len(points_m) >= 6 else []
+    return np.array([last, *_usual(body), *facing])
+
+
+@lru_cache(maxsize=64)
+def _usual(body: Body) -> tuple[Float, ...]:
+    """Turns of a body that stands or lies."""
     upright = [Rotation.from_euler("z", a).as_matrix() for a in np.arange(6) * np.pi / 6.0]
-    tries = [last, *upright]
     if body.shape == "cylinder":
-        tries = [last, np.eye(3)]
         lying = [Rotation.from_euler("zy", (a, np.pi / 2)) for a in np.arange(4) * np.pi / 4.0]
-        tries += [one.as_matrix() for one in lying]
-    elif len(set(body.size_m)) > 1:
-        for tip in ((np.pi / 2, 0.0), (0.0, np.pi / 2)):
-            over = Rotation.from_euler("xy", tip).as_matrix()
-            tries += [turn @ over for turn in upright[::2]]
+        return (np.eye(3), *(one.as_matrix() for one in lying))
+    if len(set(body.size_m)) > 1:
+        tips = [(np.pi / 2, 0.0), (0.0, np.pi / 2)]
     else:
-        tries += [turn @ Rotation.from_euler("xy", (0.7, 0.5)).as_matrix() for turn in upright[::2]]
-    if len(points_m) >= 6:
-        tries += _facing(points_m)
-    return np.array(tries)
+        tips = [(0.7, 0.5)]
+    over = [Rotation.from_euler("xy", tip).as_matrix() for tip in tips]
+    return (*upright, *(turn @ more for more in over for turn in upright[::2]))
 
 
 def _facing(points_m: Float) -> list[Float]:

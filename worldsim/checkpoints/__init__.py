@@ -7,6 +7,7 @@ episodes of held-out scenes to start from in `starts/`: .safetensors, or .npz fr
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 from worldsim.errors import InputError, unknown
@@ -62,6 +63,12 @@ def find(name_or_path: str | Path) -> Path:
     if missing:
         raise InputError(f"{path} is no checkpoint: {' and '.join(missing)} missing")
     return path
+
+
+def digest(folder: Path) -> str:
+    """Of a checkpoint's weights and config: equal ones draw the same."""
+    model = b"".join((folder / name).read_bytes() for name in (WEIGHTS, CONFIG))
+    return sha256(model).hexdigest()[:16]
 
 
 def starts(folder: Path) -> list[Path]:
