@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from worldsim.eval.checks.measure import NAN, Measure
 from worldsim.eval.checks.series import largest
 from worldsim.eval.reading.reading import Reading
+from worldsim.eval.same import Same
 from worldsim.sim.scene import Scene
 
 from .gaps import inside_m
@@ -57,15 +59,16 @@ def solidity(evidence: Evidence) -> tuple[Measure, ...]:
     if not meeting:
         names = (("interpenetration", "m"), ("tunnelling", "events"))
         return tuple(Measure(name, NAN, unit, NAN, NAN) for name, unit in names)
-    depths, alarms, events, starts, passed_at = [], [0.0], 0, [], []
-    floors = _deepest(evidence, meeting)
+    depths, alarms, events, starts = [], [0.0], 0, list[int]()
+    passed_at = list[int]()
+    floors = _deepest(Same(evidence.floor, evidence))
     for one, other in meeting:
         made = overlap(evidence.reading, evidence.scene, one, other)
         excess = np.maximum(made.depth_m - max(floors[one], floors.get(other, 0.0)), 0.0)
         depths.append(largest(made.depth_m[1:]))
         alarms.append(float(np.nan_to_num(excess / made.legal_m)[1:].max(initial=0.0)))
-        crossed = _crossings(evidence.reading, evidence.scene, one, other)
-        known = _crossings(evidence.floor, evidence.scene, one, other)
+        crossed = _crossings(Same(evidence.reading, evidence.scene), one, other)
+        known = _crossings(Same(evidence.floor, evidence.scene), one, other)
         starts += (np.flatnonzero(excess[1:] > made.legal_m[1:]) + 1).tolist()
         if len(crossed) > len(known):
             events += len(crossed) - len(known)
@@ -99,10 +102,11 @@ def _joined(scene: Scene, one: int, other: int) -> bool:
     return names[0] == names[1]
 
 
-def _deepest(evidence: Evidence, meeting: list[tuple[int, int]]) -> dict[int, float]:
+@lru_cache(maxsize=4)
+def _deepest(key: Same[Reading, Evidence]) -> dict[int, float]:
     """By body, how deep the reference's own frames read it in others; at least 0."""
-    found: dict[int, float] = {}
-    for one, other in meeting:
+    evidence, found = key.of, dict[int, float]()
+    for one, other in pairs(evidence.scene, evidence.truth.indices):
         depth = largest(overlap(evidence.floor, evidence.scene, one, other).depth_m)
         for body in (one, other):
             if body in evidence.truth.indices:
@@ -130,13 +134,14 @@ def _least_width_m(scene: Scene, index: int) -> float:
     return round_m.get(body.shape, min(body.size_m))
 
 
-def _crossings(reading: Reading, scene: Scene, one: int, other: int) -> list[int]:
+@lru_cache(maxsize=512)
+def _crossings(key: Same[Reading, Scene], one: int, other: int) -> tuple[int, ...]:
     """Frames at which the middle of one body is out of the other again, having passed through.
 
     The straight way from where it was last out leads through the other one's core. Where either
     was not found between, that counts as nothing: there may have been a way round.
     """
-    found = []
+    reading, scene, found = key.one, key.of, set[int]()
     for mover, wall in ((one, other), (other, one)):
         place = _in_axes_of(reading, scene, mover, wall)
         limit_m = CORE * 0.5 * min(_least_width_m(scene, i) for i in (mover, wall))
@@ -145,8 +150,8 @@ def _crossings(reading: Reading, scene: Scene, one: int, other: int) -> list[int
         before, after = out[:-1], out[1:]
         way = place[before, None] + _SHARES[:, None] * (place[after] - place[before])[:, None]
         deepest_m = inside_m(scene.bodies[wall], way).max(1)
-        found += after[np.nan_to_num(deepest_m, nan=-np.inf) > limit_m].tolist()
-    return sorted(set(found))
+        found.update(after[np.nan_to_num(deepest_m, nan=-np.inf) > limit_m].tolist())
+    return tuple(sorted(found))
 
 
 def _in_axes_of(reading: Reading, scene: Scene, mover: int, wall: int) -> Float:

@@ -84,8 +84,7 @@ def touching(evidence: Evidence, reading: Reading, body: int) -> Bool:
     hit = np.zeros(len(reading.position_m), bool)
     for other in solid(scene):
         if other != body:
-            gaps = between(reading, scene, body, other).gap_m
-            hit |= np.nan_to_num(gaps, nan=np.inf) <= limit_m
+            hit |= between(reading, scene, body, other).gap_m <= limit_m  # NaN is not
     return hit
 
 
