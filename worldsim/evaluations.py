@@ -101,7 +101,7 @@ def evaluate(
         video_rate_hz: frames a second of the clips, where their files tell another or none.
         limit: video: judge the first so many clips.
         ceiling: video: run the simulator again, too, from starts off by the reading's error;
-            --no-ceiling takes a quarter less time.
+            --no-ceiling takes a tenth less time.
         explain: model, video: search the physics closest to every clip, and say whether there is
             any; takes seconds a clip and needs pybullet.
         floors: measure the reading itself; needs no model and no data. What is finished stays in
