@@ -97,7 +97,7 @@ class TwinEnv(gymnasium.Env[Frame, NDArray[np.float32]]):
         self,
         scenario: str = "push",
         checkpoint: str | None = None,
-        passes: int = 1,
+        passes: int | None = None,
         render_mode: str | None = None,
         split: Split = "id",
         observe: Side = "dream",

@@ -55,11 +55,12 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         The observation is the last of the start frames. Wrong shapes, NaN, missing depth and
         unknown options raise InputError and change nothing.
     Randomness
-        All from `np_random`. With `passes=1` the model draws no noise after reset.
+        All from `np_random`. With one pass the model draws no noise after reset.
 
-    `passes` is the number of denoising passes a frame; `checkpoint` the name or folder of a model,
-    or None for the one that ships with worldsim and plays the scenario. Frames have the model's
-    size; `size_px` says which one is expected. The network runs on `device`, as torch calls it.
+    `passes` is the number of denoising passes a frame, None the model's own; `checkpoint` the name
+    or folder of a model, or None for the one that ships with worldsim and plays the scenario.
+    Frames have the model's size; `size_px` says which one is expected. The network runs on
+    `device`, as torch calls it.
 
     Alarms
         With `alarms=True` info has, of every name of `worldsim.envs.alarms.NAMES`, "alarm_values"
@@ -72,7 +73,7 @@ class WorldModelEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def __init__(
         self,
         checkpoint: str | None = None,
-        passes: int = 1,
+        passes: int | None = None,
         render_mode: str | None = None,
         size_px: int | None = None,
         end_on_success: bool = True,

@@ -59,8 +59,9 @@ def size_px(value: int) -> None:
     at_most(MOST_PX, size_px=value)
 
 
-def positive(**values: int) -> None:
-    at_least(1, **values)
+def positive(**values: int | None) -> None:
+    """Those that were given."""
+    at_least(1, **{name: value for name, value in values.items() if value is not None})
 
 
 def at_least(least: int, **values: int) -> None:

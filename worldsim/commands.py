@@ -25,7 +25,7 @@ def demo(
     steps: int = 64,
     out: Path = Path("runs/demo"),
     checkpoint: str | None = None,
-    passes: int = 1,
+    passes: int | None = None,
 ) -> None:
     """Step simulator and model side by side, measure the difference, write a report.
 
@@ -38,7 +38,7 @@ def demo(
         out: folder for video, contact sheet, report.json and report.html.
         checkpoint: name of a checkpoint that ships with worldsim, or a folder; one that plays the
             scenario when not given.
-        passes: passes of the network for each frame.
+        passes: passes of the network for each frame; the model's own when not given.
     """
     from worldsim.demo import run
 

@@ -52,7 +52,12 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def run(
-    scenario: str, seed: int, steps: int, out: Path, checkpoint: str | None, passes: int = 1
+    scenario: str,
+    seed: int,
+    steps: int,
+    out: Path,
+    checkpoint: str | None,
+    passes: int | None = None,
 ) -> Report:
     """Step both for `steps` frames, evaluate, write `out` and print the table.
 
@@ -99,7 +104,7 @@ def _simulated(
 
 
 def _dreamed(
-    truth: Episode, acted: Episode, checkpoint: Path, passes: int, label: str
+    truth: Episode, acted: Episode, checkpoint: Path, passes: int | None, label: str
 ) -> tuple[Episode, float]:
     """The truth's start as the model dreams it on, under the actions of `acted`."""
     scene = truth.scene

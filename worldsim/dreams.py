@@ -26,14 +26,15 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Dreamer:
-    """Draws on from an episode's first `start_frames` frames, with `passes` a frame.
+    """Draws on from an episode's first `start_frames` frames.
 
-    With `pinned` it never forgets the first of them, whatever the checkpoint says; see TimeCache.
+    `passes` a frame are the model's own for the scenario where None. With `pinned` it never
+    forgets the first frame, whatever the checkpoint says; see TimeCache.
     """
 
     checkpoint: Path
     start_frames: int = 1
-    passes: int = 1
+    passes: int | None = None
     pinned: bool = False
 
     def __call__(self, episode: Episode, actions: Actions, seed: int = 0) -> Episode:
@@ -85,7 +86,7 @@ class Dreamer:
             for one, own in zip(episodes, taken, strict=True)
         ]
         frames, depth_m = dream(
-            Stepper(model, self.passes, domain.index),
+            Stepper(model, self.passes or domain.passes, domain.index),
             domain,
             np.stack([one.frames for one in starts]),
             np.stack([one.depth_m for one in starts]),

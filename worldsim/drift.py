@@ -86,7 +86,7 @@ def main(
     out: Path = Path("runs/drift"),
     episodes: int = 4,
     start_frames: int = 4,
-    passes: tuple[int, ...] = (1,),
+    passes: tuple[int, ...] = (),
     pinned: bool = False,
 ) -> None:
     """Dream on for 1,000 steps and tell how many of the bodies that should be seen are found.
@@ -101,14 +101,16 @@ def main(
         out: folder for what is found.
         episodes: of each recording.
         start_frames: true frames that the model sees first, 1 to 8.
-        passes: of the network a frame; one setting each.
+        passes: of the network a frame, one setting each; the model's own when not given.
         pinned: also with the first frame never forgotten.
     """
     checkpoint = checkpoints.find(model)
     out.mkdir(parents=True, exist_ok=True)
     settings = {
-        f"K={count}{', pinned' if pin else ''}": Dreamer(checkpoint, start_frames, count, pin)
-        for count in passes
+        f"K={count or 'own'}{', pinned' if pin else ''}": Dreamer(
+            checkpoint, start_frames, count, pin
+        )
+        for count in passes or (None,)
         for pin in ([False, True] if pinned else [False])
     }
     results: dict[str, dict[str, Found]] = {}

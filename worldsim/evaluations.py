@@ -27,7 +27,7 @@ def evaluate(
     start_frames: int = 1,
     horizon: int = 48,
     train_data: tuple[Path, ...] = (),
-    passes: int = 1,
+    passes: int | None = None,
     limits: str | None = None,
     checks: tuple[str, ...] = (),
     video: Path | None = None,
@@ -88,7 +88,7 @@ def evaluate(
         horizon: frames it then draws.
         train_data: its training recording; adds the nearest-training-clip baseline. Of several
             each recording takes that of its scenario.
-        passes: passes of the network for each frame.
+        passes: passes of the network for each frame; the model's own when not given.
         limits: sane, smoke, tiny or shipped: hold the report to what such a model must reach, and
             end with exit code 1 where it does not.
         checks: those to make, all when not given: position, horizon, motion, permanence,
@@ -142,9 +142,8 @@ def evaluate(
         ways = "--model and --data, or --video and --against, or --floors, or --selftest"
         raise InputError(f"evaluate needs {ways}")
     arguments.positive(start_frames=start_frames, horizon=horizon, passes=passes, workers=workers)
+    arguments.positive(episodes=episodes)
     arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-    if episodes is not None:
-        arguments.positive(episodes=episodes)
     if trust:
         from worldsim.trust.judge import judge_trust
 
@@ -209,7 +208,7 @@ def _actions(
     draws: int = 16,
     start_frames: int = 1,
     horizon: int = 48,
-    passes: int = 1,
+    passes: int | None = None,
     seed: int = 0,
     workers: int = 2,
 ) -> None:
@@ -255,10 +254,8 @@ def _video(
     from worldsim.eval.checks.registry import chosen
     from worldsim.videos.judge import judge_videos
 
-    arguments.positive(start_frames=start_frames, workers=workers)
+    arguments.positive(start_frames=start_frames, workers=workers, limit=limit)
     arguments.at_most(arguments.MOST_WORKERS, workers=workers)
-    if limit is not None:
-        arguments.positive(limit=limit)
     if rate_hz is not None and not 0.0 < rate_hz <= 1000.0:
         raise InputError(f"--video-rate-hz must be above 0 and at most 1000, got {rate_hz}")
     names = chosen(checks or None)

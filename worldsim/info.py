@@ -207,6 +207,7 @@ def checkpoint_facts(folder: Path) -> Facts:
             "size_px": [config["width_px"], config["height_px"]],
             "scenarios": [
                 {name: config[key][k] for name, key in _OF_A_SCENARIO.items()}
+                | {"passes": config["passes"][k] if config.get("passes") else 1}
                 for k in range(len(config["scenarios"]))
             ],
         }

@@ -32,14 +32,14 @@ from worldsim.sim.scenarios import find_scenario
 class Plan:
     """A model, and how it is judged on a recording.
 
-    It sees `start_frames` true frames and then draws `horizon` frames, with `passes` a frame.
-    `episodes` None: all that are long enough. `checks` None: all.
+    It sees `start_frames` true frames and then draws `horizon` frames, with `passes` a frame, its
+    own for the scenario where None. `episodes` None: all that are long enough. `checks` None: all.
     """
 
     model: str
     start_frames: int = 1
     horizon: int = 48
-    passes: int = 1
+    passes: int | None = None
     episodes: int | None = 40
     checks: tuple[str, ...] | None = None
 

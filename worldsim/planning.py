@@ -35,7 +35,7 @@ class Dreamed:
     alone, for reading takes as long as drawing: velocities count as 0.
     """
 
-    def __init__(self, checkpoint: str, passes: int = 1) -> None:
+    def __init__(self, checkpoint: str, passes: int | None = None) -> None:
         self.folder, self.passes = checkpoints.find(checkpoint), passes
         self.model = load(self.folder)
 
@@ -67,7 +67,7 @@ class Dreamed:
     def value(self, plans: NDArray[np.float32]) -> Float:
         count = len(plans)
         acted = torch.from_numpy(self.scene.action_spec.convert(plans, self.spec))
-        stepper = Stepper(self.model, self.passes, self.domain.index)
+        stepper = Stepper(self.model, self.passes or self.domain.passes, self.domain.index)
         frames = np.stack(self.frames[-MOST_FRAMES:])
         before = np.array(self.actions[-MOST_FRAMES + 1 :], np.float32)
         before = before.reshape(len(frames) - 1, acted.shape[-1])

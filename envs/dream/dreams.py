@@ -138,13 +138,13 @@ class Dreams:
         count: int,
         checkpoint: str | None,
         scenario: str | None,
-        passes: int,
+        passes: int | None,
         size_px: int | None,
         device: str,
         workers: int = 0,
         alarms: bool | Limits = False,
     ) -> None:
-        if not isinstance(passes, int) or passes < 1:
+        if passes is not None and (not isinstance(passes, int) or passes < 1):
             raise InputError(f"passes must be a whole number, 1 or more, got {passes!r}")
         folder = checkpoints.find(checkpoint or checkpoints.default(scenario or "push"))
         model = load(folder)
@@ -170,6 +170,7 @@ class Dreams:
         self.template = self.starts.template
         self.limits = asked_limits(alarms, self.scenario.name, folder.name)
         doubts = self.limits is not None
+        passes = passes or self.domain.passes
         self.stepper = Stepper(model, passes, self.domain.index, doubts=doubts)
         self.rows: list[Dream | None] = [None] * count
         self.eyes = Eyes(workers)

@@ -63,7 +63,7 @@ class WorldModelVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[An
         max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         checkpoint: str | None = None,
-        passes: int = 1,
+        passes: int | None = None,
         render_mode: str | None = None,
         size_px: int | None = None,
         end_on_success: bool = True,

@@ -154,6 +154,7 @@ def several() -> WorldModel:
         depth_range_m=((0.5, 2.0), (1.0, 3.0), (0.2, 9.0)),
         action_mean=((0.1,), (0.0, 0.2, 0.0), (0.0,) * 8),
         action_std=((0.5,), (1.0, 2.0, 1.0), (1.0,) * 8),
+        passes=(1, 4, 2),
     )
     for parameter in made.parameters():
         if parameter.ndim > 1:
@@ -198,7 +199,7 @@ def test_a_domain_is_what_the_checkpoint_says(several: WorldModel, tmp_path: Pat
     several.save_pretrained(tmp_path)
     domain = load(tmp_path).domain("occlude")
     assert (domain.index, domain.action_size, domain.frame_rate_hz) == (1, 3, 10)
-    assert domain.depth_range_m == (1.0, 3.0)
+    assert (domain.depth_range_m, domain.passes) == ((1.0, 3.0), 4)
     with pytest.raises(InputError, match="did you mean occlude"):
         several.domain("oclude")
     stepper = Stepper(several, scenario=domain.index)
@@ -213,6 +214,9 @@ def test_domains_that_do_not_fit_are_refused() -> None:
         WorldModel(action_mean=((0.0,) * 9,), action_std=((1.0,) * 9,))
     with pytest.raises(ValueError, match="near, far"):
         WorldModel(depth_range_m=((2.0, 1.0),))
+    for passes in ((1, 2), (0,)):
+        with pytest.raises(ValueError, match="passes must be 1 or more for every scenario"):
+            WorldModel(passes=passes)
 
 
 @torch.no_grad()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,29 @@ def test_it_draws_what_the_environment_draws(
     start = episode.part(0, 1)
     out = pipe(start.frames, start.depth_m, episode.actions, passes, seeded(seed))
     assert np.array_equal(out.frames[0, 2:], np.stack(seen).astype("f4") / 255)
+
+
+def test_a_model_tells_how_many_passes_draw_it_best(
+    checkpoint: tuple[Path, list[Episode]], episode: Episode, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(checkpoint[0], tmp_path / "two"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "passes": [2]}))
+    pipe = WorldModelPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    start = (episode.frames[:1], episode.depth_m[:1], episode.actions)
+    drawn = pipe(*start, generator=seeded(0)).frames[0]
+    assert np.array_equal(drawn, pipe(*start, 2, seeded(0)).frames[0])
+    assert not np.array_equal(drawn, pipe(*start, 1).frames[0])
+    dreamt = [Dreamer(folder, 1, k)(episode, episode.actions).frames for k in (None, 2, 1)]
+    assert np.array_equal(dreamt[0], dreamt[1]) and not np.array_equal(dreamt[0], dreamt[2])
+    seen = []
+    for passes in (None, 2, 1):
+        env = gymnasium.make("worldsim/Push-WM-v0", checkpoint=str(folder), passes=passes)
+        env.reset(seed=3, options={"episode": episode})
+        seen.append(env.step(episode.actions[0])[0])
+        env.close()
+    assert np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[0], seen[2])
 
 
 def test_it_is_a_diffusers_pipeline(

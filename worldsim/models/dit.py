@@ -77,7 +77,8 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Of each of the `scenarios`: `action_mean` and `action_std` normalise its actions, one number a
     channel; `depth_range_m` (near, far) is what model depth -1 and 1 stand for. `window` is how
     many frames attention over time may look back, `refine` the width of the `Refiner` (0: none).
-    Stepped on, a `pinned` model never forgets the first frame, see TimeCache.
+    Stepped on, a `pinned` model never forgets the first frame, see TimeCache; `passes` a frame draw
+    each scenario best, one where none are given.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -100,6 +101,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         action_std: Sequence[Sequence[float]] = ((1.0, 1.0),),
         format_version: int = 2,
         pinned: bool = False,
+        passes: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if height_px % patch_px or width_px % patch_px:
@@ -112,7 +114,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError("a pinned first frame needs a window of 2 frames or more")
         if refine and patch_px % 4:
             raise ValueError(f"a refiner needs patches of a multiple of 4 px, got {patch_px}")
-        check_domains(scenarios, frame_rate_hz, depth_range_m, action_mean, action_std)
+        check_domains(scenarios, frame_rate_hz, depth_range_m, action_mean, action_std, passes)
         count, rows, columns = len(scenarios), height_px // patch_px, width_px // patch_px
         values = CHANNELS * patch_px**2
         self.head_size = width // heads
@@ -158,6 +160,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             int(self.config.frame_rate_hz[index]),
             len(self.config.action_mean[index]),
             (float(near_m), float(far_m)),
+            int(self.config.passes[index]) if self.config.passes else 1,
         )
 
     @property

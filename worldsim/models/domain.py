@@ -14,13 +14,17 @@ ACTION_CHANNELS = 8
 
 @dataclass(frozen=True)
 class Domain:
-    """What a model knows of one of its scenarios; `index` is what `WorldModel.forward` takes."""
+    """What a model knows of one of its scenarios; `index` is what `WorldModel.forward` takes.
+
+    `passes` a frame are those that draw it best.
+    """
 
     index: int
     scenario: str
     frame_rate_hz: int
     action_size: int
     depth_range_m: tuple[float, float]
+    passes: int
 
 
 def check_domains(
@@ -29,11 +33,14 @@ def check_domains(
     depth_range_m: Sequence[Sequence[float]],
     action_mean: Sequence[Sequence[float]],
     action_std: Sequence[Sequence[float]],
+    passes: Sequence[int],
 ) -> None:
     """Raises ValueError where these do not tell the same of every scenario."""
     known = (scenarios, frame_rate_hz, depth_range_m, action_mean, action_std)
     if not scenarios or len({len(each) for each in known}) > 1:
         raise ValueError("every scenario needs a frame rate, a depth range and action statistics")
+    if passes and (len(passes) != len(scenarios) or min(passes) < 1):
+        raise ValueError(f"passes must be 1 or more for every scenario, or none, got {passes}")
     for range_m in depth_range_m:
         if len(range_m) != 2 or not 0.0 <= range_m[0] < range_m[1]:
             raise ValueError(f"depth_range_m must be (near, far) in metres, got {range_m}")

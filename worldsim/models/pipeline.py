@@ -108,7 +108,7 @@ class WorldModelPipeline(DiffusionPipeline):  # type: ignore[misc]
         frames: ArrayLike,
         depth_m: ArrayLike,
         actions: ArrayLike,
-        num_inference_steps: int = 1,
+        num_inference_steps: int | None = None,
         generator: Generators = None,
         scenario: str | None = None,
         output_type: OutputType = "np",
@@ -119,17 +119,18 @@ class WorldModelPipeline(DiffusionPipeline):  # type: ignore[misc]
         frames (c, H, W, 3) or (b, c, H, W, 3), uint8 or floats in 0..1; depth_m the same without
         the 3, metres along the view axis, above 0; actions (T, A) or (b, T, A), as sent, -1..1:
         `actions[t]` leads from frame t to t + 1, so the first c - 1 lie between the start frames.
-        `num_inference_steps` are the passes a frame; with one, no noise is drawn. Of a list of b
-        generators each draws its dream's noise. `scenario` tells a model of several which one.
+        `num_inference_steps` are the passes a frame, the model's own for the scenario where None;
+        with one, no noise is drawn. Of a list of b generators each draws its dream's noise.
+        `scenario` tells a model of several which one.
 
         Raises InputError where something does not fit, or the model draws a NaN.
         """
         if output_type not in _OUTPUT_TYPES:
             raise unknown("output_type", str(output_type), _OUTPUT_TYPES)
-        steps = num_inference_steps
+        domain = self._domain(scenario)
+        steps = domain.passes if num_inference_steps is None else num_inference_steps
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise InputError(f"num_inference_steps must be a whole number above 0, got {steps!r}")
-        domain = self._domain(scenario)
         config = self.transformer.config
         size = (config.height_px, config.width_px)
         start, start_m, taken = _batch(frames, depth_m, actions, size, domain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,6 +18,7 @@ from worldsim.errors import InputError
 from worldsim.eval.actions.spread import LEAST_DRAWS
 from worldsim.eval.page.values import plain
 from worldsim.judge import refuse_training_data
+from worldsim.models.load import load
 from worldsim.pairs.examine import Found, examine
 from worldsim.pairs.plan import ONSET, Plan
 from worldsim.pairs.table import markdown, notes, scores
@@ -41,7 +43,8 @@ def judge_actions(plan: Plan, out: Path, workers: int = 2) -> list[Found]:
     if plan.draws < LEAST_DRAWS:
         raise InputError(f"--draws must be at least {LEAST_DRAWS}, got {plan.draws}")
     load_bullet()
-    _check_fit(plan)
+    scenario = _check_fit(plan)
+    plan = replace(plan, passes=plan.passes or load(plan.model).domain(scenario).passes)
     out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(_found(plan, workers), total=plan.starts, desc="actions", unit="start", disable=None)
     found = list(bar)
@@ -62,13 +65,14 @@ def judge_actions(plan: Plan, out: Path, workers: int = 2) -> list[Found]:
     return found
 
 
-def _check_fit(plan: Plan) -> None:
-    """Raises InputError where the model cannot begin with the recording's frames."""
+def _check_fit(plan: Plan) -> str:
+    """The scenario. Raises InputError where the model cannot begin with the recording's frames."""
     dataset = Dataset(plan.data)
     refuse_training_data(plan.model, dataset)
     find_scenario(str(dataset.meta["scenario"]))  # "module:name" registers it
     first = dataset[plan.episodes()[0]].part(0, plan.steps)
     Dreamer(plan.model, plan.start_frames, plan.passes).start(first)
+    return first.scene.scenario
 
 
 def _found(plan: Plan, workers: int) -> Iterator[Found]:

@@ -31,7 +31,7 @@ class Plan:
     draws: int
     start_frames: int
     horizon: int
-    passes: int
+    passes: int | None  # a frame; the model's own for the scenario where None
     seed: int
 
     @property
