@@ -214,7 +214,7 @@ def test_domains_that_do_not_fit_are_refused() -> None:
         WorldModel(action_mean=((0.0,) * 9,), action_std=((1.0,) * 9,))
     with pytest.raises(ValueError, match="near, far"):
         WorldModel(depth_range_m=((2.0, 1.0),))
-    for passes in ((1, 2), (0,)):
+    for passes in ((1, 2), (0,), (1.5,)):
         with pytest.raises(ValueError, match="passes must be 1 or more for every scenario"):
             WorldModel(passes=passes)
 

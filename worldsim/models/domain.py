@@ -39,7 +39,8 @@ def check_domains(
     known = (scenarios, frame_rate_hz, depth_range_m, action_mean, action_std)
     if not scenarios or len({len(each) for each in known}) > 1:
         raise ValueError("every scenario needs a frame rate, a depth range and action statistics")
-    if passes and (len(passes) != len(scenarios) or min(passes) < 1):
+    whole = all(isinstance(count, int) and count >= 1 for count in passes)
+    if passes and (len(passes) != len(scenarios) or not whole):
         raise ValueError(f"passes must be 1 or more for every scenario, or none, got {passes}")
     for range_m in depth_range_m:
         if len(range_m) != 2 or not 0.0 <= range_m[0] < range_m[1]:
