@@ -24,6 +24,7 @@ from worldsim.bench import env as bench_env
 from worldsim.bench import read as bench_read
 from worldsim.bench import step as bench_step
 from worldsim.bench import train as bench_train
+from worldsim.bench import video as bench_video
 from worldsim.data.dataset import Dataset
 from worldsim.data.store import load_episode
 from worldsim.dreams import Dreamer
@@ -361,3 +362,17 @@ def test_bench_of_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(row["rounds"]) == 2 and row["median"] > 0
     assert result["bytes_a_frame"] > 0 and 0 <= result["stacking_share"] <= 1
     assert os.sched_getaffinity(0) == cores
+
+
+def test_bench_of_judging_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"CLIPS": 2, "STEPS": 8}.items():
+        monkeypatch.setattr(bench_video, name, value)
+    bench_video.run(tmp_path, size_px=64, repeats=2)
+    result = json.loads((tmp_path / "bench-video.json").read_text())
+    assert set(result["seconds"]) == {"mp4", "npz with depth", "mp4, no ceiling"}
+    for row in result["seconds"].values():
+        assert len(row["rounds"]) == 2 and row["median"] > 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("2 clips of 9 frames, 64 px, all checks") and "report.json" not in printed

@@ -194,12 +194,13 @@ def bench(
         what: all (simulator, model, training, evaluation), render (our renderer and PyBullet's),
             simulate (recording, on one core and on two), read (clips for training), step (from
             an action to a model's frame), env (whole steps of environments, alone and in batches;
-            some minutes, 8 GB) or train (share of the matmul peak).
+            some minutes, 8 GB), train (share of the matmul peak) or video (judging clips from
+            outside; some minutes).
         out: folder for bench.json, bench-render.json and so on.
         checkpoint: all: name or folder of the checkpoint to step.
         repeats: each number is the median of so many.
         scenario: render, simulate: the only one; all ten when not given.
-        size_px: simulate, read, step, train: width and height of the frames.
+        size_px: simulate, read, step, train, video: width and height of the frames.
     """
     arguments.positive(repeats=repeats)
     arguments.size_px(size_px)
@@ -215,7 +216,7 @@ def bench(
     run(arguments.folder(out), *options.get(what, (size_px,)), repeats)
 
 
-BENCHES = ("all", "render", "simulate", "read", "step", "env", "train")
+BENCHES = ("all", "render", "simulate", "read", "step", "env", "train", "video")
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
     for command in (
