@@ -375,4 +375,7 @@ def test_bench_of_judging_clips(
     for row in result["seconds"].values():
         assert len(row["rounds"]) == 2 and row["median"] > 0
     printed = capsys.readouterr().out
-    assert printed.startswith("2 clips of 9 frames, 64 px, all checks") and "report.json" not in printed
+    assert (
+        printed.startswith("2 clips of 9 frames, 64 px, all checks")
+        and "report.json" not in printed
+    )

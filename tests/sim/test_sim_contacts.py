@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from chasing import chase
 
+from worldsim.errors import InputError
 from worldsim.sim.contacts import CAPACITY, ContactLog
 from worldsim.sim.scenarios import make_scene
 from worldsim.sim.simulator import Simulator
@@ -79,3 +80,17 @@ def test_pushing_shows_as_contact_between_the_right_bodies(simulator: Simulator)
         reach_m = scene.body("pusher").size_m[0] + 0.04
         assert np.linalg.norm(table["contact_point_m"][row, :2] - now[pusher, :2]) < reach_m
     assert seen >= 3
+
+
+def test_what_feels_nothing_moves_alike_and_says_so() -> None:
+    scene = make_scene("collide", 0)
+    actions = np.random.default_rng(0).uniform(-1.0, 1.0, (20, scene.action_spec.size))
+    with Simulator() as feeling, Simulator(felt=False) as numb:
+        for simulator in (feeling, numb):
+            simulator.reset(scene)
+            for action in actions.astype(np.float32):
+                simulator.step(action)
+        for name, values in feeling.state().items():
+            assert np.array_equal(values, numb.state()[name]), name
+        with pytest.raises(InputError, match="felt=False"):
+            numb.contacts()
