@@ -369,8 +369,8 @@ def test_bench_of_judging_clips(
 ) -> None:
     for name, value in {"CLIPS": 2, "STEPS": 8}.items():
         monkeypatch.setattr(bench_video, name, value)
-    bench_video.run(tmp_path, size_px=64, repeats=2)
-    result = json.loads((tmp_path / "bench-video.json").read_text())
+    bench_video.run(tmp_path / "new", size_px=64, repeats=2)
+    result = json.loads((tmp_path / "new" / "bench-video.json").read_text())
     assert set(result["seconds"]) == {"mp4", "npz with depth", "mp4, no ceiling"}
     for row in result["seconds"].values():
         assert len(row["rounds"]) == 2 and row["median"] > 0

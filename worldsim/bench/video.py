@@ -59,6 +59,7 @@ def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
             for kind, rounds in seconds.items()
         },
     }
+    out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "bench-video.json", f"{json.dumps(result, indent=1)}\n".encode())
     print(table(result))
     print(f"{out}/bench-video.json")
