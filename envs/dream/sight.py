@@ -1,4 +1,4 @@
-"""Dreamed frames are read here, or in processes: reading takes longer than drawing."""
+"""Dreamed frames are read here, or in processes: reading takes up to half of a step."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from worldsim.agents.collect import Collector
+from worldsim.bench import measured
 from worldsim.data.atomic import write_whole
 from worldsim.data.clips import ClipDataset
 from worldsim.data.simulate import simulate
@@ -40,9 +41,7 @@ def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
         dataset = simulate(maker, maker.meta, EPISODES, Path(folder) / "push")
         clips = ClipDataset(dataset.path, CLIP_FRAMES, progress=False)
         rounds = {"clips, one core": _alone(clips), "their windows": _windows(clips)}
-        found = {
-            name: [measured() for _ in _bar(repeats, name)] for name, measured in rounds.items()
-        }
+        found = {name: [timed() for _ in _bar(repeats, name)] for name, timed in rounds.items()}
         for loaders in LOADERS:
             plural = "s" if loaders > 1 else ""
             found[f"clips, {loaders} loader{plural}"] = _loaded(clips, loaders, repeats)
@@ -55,10 +54,7 @@ def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "bytes_a_frame": size_bytes / dataset.frames,
         "stacking_share": max(0.0, 1.0 - alone / windows),
-        "frames_per_s": {
-            name: {"median": statistics.median(rates), "rounds": rates}
-            for name, rates in found.items()
-        },
+        "frames_per_s": {name: measured(rates) for name, rates in found.items()},
     }
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "bench-read.json", f"{json.dumps(result, indent=1)}\n".encode())

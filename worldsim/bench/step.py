@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from worldsim.bench import measured
 from worldsim.bench.all import Probe, measure
 from worldsim.data.atomic import write_whole
 from worldsim.frames import from_model
@@ -50,10 +50,7 @@ def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
         "threads": len(os.sched_getaffinity(0)),
         "torch": torch.__version__,
         "parameters": {name: model.num_parameters() for name, model in models.items()},
-        "frames_per_s": {
-            name: {"median": statistics.median(found), "rounds": found}
-            for name, found in rates.items()
-        },
+        "frames_per_s": {name: measured(found) for name, found in rates.items()},
         "late_over_early_step_time": late,
     }
     out.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from worldsim.agents.collect import Collector
+from worldsim.bench import measured
 from worldsim.data.atomic import write_whole
 from worldsim.data.clips import ClipDataset
 from worldsim.data.simulate import simulate
@@ -181,8 +182,8 @@ def _summary(worker: Worker, flop: tuple[float, float], rows: Sequence[Round]) -
         "clips_a_step": worker.job.workers * worker.size,
         "passes_flop": flop[0],
         "optimiser_flop": flop[1],
-        "share_of_peak": {"median": statistics.median(of_clock), "rounds": of_clock},
-        "share_of_peak_on_a_core": {"median": statistics.median(of_core), "rounds": of_core},
+        "share_of_peak": measured(of_clock),
+        "share_of_peak_on_a_core": measured(of_core),
         "share_waiting_for_clips": statistics.median(waiting),
         "steps_per_s": statistics.median(rate),
         "peak_flops": statistics.median(peak),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import statistics
 import tempfile
 import time
 from contextlib import redirect_stdout
@@ -18,11 +17,13 @@ from tqdm import tqdm
 
 from worldsim import checkpoints
 from worldsim.agents.collect import Collector
+from worldsim.bench import measured
 from worldsim.data.atomic import write_whole
 from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
 from worldsim.dreams import Dreamer
 from worldsim.episode import Episode
+from worldsim.errors import InputError
 from worldsim.videos.judge import judge_videos
 
 SCHEMA = 1
@@ -32,9 +33,9 @@ CLIPS, STEPS, SEED = 32, 63, 7
 def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
     """Judge clips of Push by all checks; writes `out`/bench-video.json and returns what it holds.
 
-    The clips are the recording itself, as mp4 without depth and as .npz with it, and where a model
-    of that size ships, its dreams, blurred as those are. Each number is the median over `repeats`
-    rounds of whole evaluations, after one clip to warm up.
+    The clips are the recording itself, as mp4 without depth and as .npz with it, and at the size
+    of the model of all scenarios its dreams, blurred as those are. Each number is the median over
+    `repeats` rounds of whole evaluations, after one clip to warm up.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -54,10 +55,7 @@ def run(out: Path, size_px: int, repeats: int) -> dict[str, Any]:
         "clips": CLIPS,
         "frames": STEPS + 1,
         "cores": os.cpu_count(),
-        "seconds": {
-            kind: {"median": statistics.median(rounds), "rounds": rounds}
-            for kind, rounds in seconds.items()
-        },
+        "seconds": {kind: measured(rounds) for kind, rounds in seconds.items()},
     }
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "bench-video.json", f"{json.dumps(result, indent=1)}\n".encode())
@@ -89,6 +87,8 @@ def _film(episode: Episode, path: Path) -> None:
     height, width = episode.frames.shape[1:3]
     code, rate_hz = cv2.VideoWriter.fourcc(*"mp4v"), episode.scene.frame_rate_hz
     writer = cv2.VideoWriter(str(path), code, float(rate_hz), (width, height))
+    if not writer.isOpened():
+        raise InputError("this OpenCV can not write mp4; install opencv-python-headless")
     for frame in episode.frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     writer.release()

@@ -30,8 +30,8 @@ class Simulator:
     Equal scenes and actions give bit-identical states, in any process and after any history.
     Holds an engine until `close()`, the end of a `with` block or garbage collection.
     With `seen` False the robot's meshes are not loaded, which takes 70 ms, unless the look is
-    "tiny"; `render` does not work then. With `felt` False `contacts` does not, and a step takes a
-    fifth less time.
+    "tiny"; `render` does not work then. With `felt` False `contacts` does not, and a step takes up
+    to a fifth less time.
     Raises InputError where pybullet is not installed, and before a first `reset`.
     """
 
