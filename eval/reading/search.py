@@ -98,7 +98,15 @@ class Search:
                 other, all_of_it = self._fitted(index, blob, mine, window, freed, memory, place_m)
                 if other.cost < CLEARLY * pose.cost:
                     pose, whole = other, all_of_it
+        if not self._shows(index, pose, whole, frame) and self._scattered(index, pose):
+            # Its depth is of no surface, as where a blurred body is half what lies behind it.
+            frame = replace(frame, depth_m=np.zeros_like(frame.depth_m), has_depth=False)
+            pose, whole = self._fitted(index, blob, mine, window, frame, memory)
         return pose if self._shows(index, pose, whole, frame) else None
+
+    def _scattered(self, index: int, pose: Pose) -> bool:
+        """Whether the points seen on a body are too far from the surface of the pose."""
+        return pose.gap_m > LOOSE * float(self.solids.reach_m[index])
 
     def _fitted(
         self,
@@ -187,7 +195,7 @@ class Search:
         )  # fmt: skip
         place = place - turn @ self.solids.middle_m[index]
         turn = nearest_alike(body, turn, memory.turn[index])
-        return Pose(place, turn, covariance, size, cost, gap_m)
+        return Pose(place, turn, covariance, size if frame.has_depth else np.nan, cost, gap_m)
 
     def _formed(self, index: int, turn: Float, place_m: Float, points: Float) -> Pose | None:
         """The pose of a body of any form by points on it; None for solids, and without points."""
@@ -231,7 +239,7 @@ class Search:
 
     def _shows(self, index: int, pose: Pose, whole: Bool, frame: Frame) -> bool:
         """Whether the frame shows enough of the body where the pose has it."""
-        if pose.gap_m > LOOSE * self.solids.reach_m[index]:
+        if self._scattered(index, pose):
             return False
         view = frame.view
         window = view.window(pose.position_m, self.solids.reach_m[index], 1)

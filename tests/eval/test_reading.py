@@ -116,6 +116,25 @@ def test_other_colours_do_not_lose_bodies(
     assert share >= 0.98 and np.median(lateral) <= 0.03
 
 
+def test_a_body_of_scattered_depth_is_found_by_its_outline(
+    recorded: Callable[[str], Episode],
+) -> None:
+    """As a blurred body's depth is in part that of what lies behind it."""
+    episode = recorded("throw")
+    assert episode.segmentation is not None
+    index = episode.scene.index("projectile")
+    shows = episode.segmentation == index + 1
+    depth_m, rng = episode.depth_m.copy(), np.random.default_rng(2)
+    shows[0] = False  # the start frame is given
+    depth_m[shows] += rng.uniform(0.0, 2.0, np.count_nonzero(shows)).astype(np.float32)
+    scattered = replace(episode, depth_m=depth_m)
+    reading = read_back(scattered)
+    assert reading.found[:, index].all()
+    assert np.isnan(reading.scale[:, index]).mean() > 0.5  # by the outline
+    share, lateral, _ = errors_of(scattered, reading)
+    assert share == 1.0 and np.median(lateral) <= 0.1
+
+
 def test_a_body_behind_the_screen_is_hidden_and_one_taken_away_is_lost(
     recorded: Callable[[str], Episode],
 ) -> None:
