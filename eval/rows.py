@@ -60,7 +60,8 @@ def score_row(
         ),
         checks=_checks(entries, measured, steps),
         overall=_overall(entries, horizons, steps),
-        lead=_lead(entries, model, horizons, steps) if model else {},
+        lead=_lead(entries, model, horizons, steps, 0.0) if model else {},
+        moved_lead=_lead(entries, model, horizons, steps, MOVED_M) if model else {},
     )
     if all(entry.pictured and not entry.unreadable for entry in entries):
         pixels = pixel_row(
@@ -113,17 +114,27 @@ def _overall(entries: Sequence[Evidence], horizons: Sequence[int], steps: int) -
 
 
 def _lead(
-    entries: Sequence[Evidence], model: Sequence[Evidence], horizons: Sequence[int], steps: int
+    entries: Sequence[Evidence],
+    model: Sequence[Evidence],
+    horizons: Sequence[int],
+    steps: int,
+    moved_m: float,
 ) -> ByHorizon:
-    apart = _mean_errors(entries, steps) - _mean_errors(model, steps)
+    """The model's lead over the bodies that are at least so far from where they started."""
+    apart = _mean_errors(entries, steps, moved_m) - _mean_errors(model, steps, moved_m)
     return {h: summary("lead of the model", "m", apart[:, h - 1], np.mean) for h in horizons}
 
 
-def _mean_errors(entries: Sequence[Evidence], steps: int) -> Float:
-    """Position error in m, mean over the bodies of a clip that are to be seen, (E, steps)."""
+def _mean_errors(entries: Sequence[Evidence], steps: int, moved_m: float = 0.0) -> Float:
+    """Position error in m, mean over the bodies of a clip that are to be seen, (E, steps).
+
+    Of bodies that are at least `moved_m` from where they started; NaN where there is none.
+    """
     means = []
     for entry in entries:
-        error_m = entry.errors.total_m[1:]
+        place_m = entry.truth.position_m
+        moved = np.linalg.norm(place_m[1:] - place_m[0], axis=-1) >= moved_m
+        error_m = np.where(moved, entry.errors.total_m[1:], np.nan)
         shown = (~np.isnan(error_m)).sum(1)
         total_m = np.nansum(error_m, axis=1)
         means.append(np.where(shown > 0, total_m / np.maximum(shown, 1), np.nan))

@@ -14,7 +14,7 @@ from worldsim.eval.verdicts.rulings import Ruling
 
 from .clips import Clip
 
-SCHEMA = 4
+SCHEMA = 5
 Interval = tuple[float, float]
 
 
@@ -71,8 +71,8 @@ class Row:
     `bodies` holds those that any episode shows; `checks` the scores of every check by its name and
     that of the quantity. `overall` is the position error of all of a clip's bodies, their mean, by
     horizon in steps: its median over episodes. `lead` is by how much the model is nearer than this
-    row, the mean over episodes of the difference: clear of zero, the model is better. The mean
-    frame shows no bodies and has pixel scores only.
+    row, the mean over episodes of the difference: clear of zero, the model is better; `moved_lead`
+    the same over the bodies that have moved by then. The mean frame has pixel scores only.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Row:
     checks: dict[str, dict[str, Score]] = field(default_factory=dict)
     overall: dict[int, Score] = field(default_factory=dict)
     lead: dict[int, Score] = field(default_factory=dict)
+    moved_lead: dict[int, Score] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from worldsim.actions import ActionChannel, ActionSpec
 from worldsim.data.dataset import Dataset
 from worldsim.dreams import Dreamer
 from worldsim.errors import InputError
-from worldsim.eval.score import Report, Row, Score
+from worldsim.eval.score import Report, Score
 from worldsim.eval.verdicts.rulings import Ruling, Verdict
 
 
@@ -92,16 +92,16 @@ def test_recordings_that_would_share_a_folder_are_refused(
 
 
 def test_the_nearest_trivial_row_is_the_one_not_clearly_beaten() -> None:
-    def row(name: str, lead_m: float, low_m: float) -> Row:
-        score = Score("lead of the model", lead_m, "m", 8, interval=(low_m, lead_m + 0.01))
-        return Row(name, lead={survey.BY: score})
+    def by_steps(lead_m: float, low_m: float, clips: int = 8) -> dict[int, Score]:
+        interval = (low_m, lead_m + 0.01)
+        return {survey.BY: Score("lead of the model", lead_m, "m", clips, interval=interval)}
 
-    rows = {"model": Row("model"), "second run": row("second run", -1.0, -2.0)}
-    rows |= {"frozen frame": row("frozen frame", 0.3, 0.2)}
-    rows |= {"constant velocity": row("constant velocity", 0.4, 0.1)}
-    name, lead = survey.least_lead(rows)
+    leads: dict[str, dict[int, Score]] = {"model": {}, "second run": by_steps(-1.0, -2.0)}
+    leads |= {"frozen frame": by_steps(0.3, 0.2), "constant velocity": by_steps(0.4, 0.1)}
+    leads |= {"shuffled actions": by_steps(float("nan"), float("nan"), clips=0)}
+    name, lead = survey.least_lead(leads)
     assert name == "constant velocity" and lead is not None and lead.value == 0.4
-    assert survey.least_lead({"model": Row("model")}) == ("-", None)
+    assert survey.least_lead({"model": {}}) == ("-", None)
 
 
 def test_a_scene_with_larger_scales_has_its_actions_in_those_the_model_learned(

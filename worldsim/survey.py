@@ -93,7 +93,8 @@ def table(reports: dict[str, Report]) -> str:
     last = max(report.steps for report in reports.values())
     steps = [step for step in HORIZONS if step <= last]
     heads = ["scenario", "split", *(f"{step}" for step in steps), "valid", "of ceiling", "found"]
-    heads += ["shuffle", f"lead at {BY}", "least lead over", "held", "broken", "undecided"]
+    heads += ["shuffle", f"lead at {BY}", "least over", f"of what moved at {BY}", "least over"]
+    heads += ["held", "broken", "undecided"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for name, report in reports.items():
         scenario, _, split = name.rpartition("-")
@@ -106,7 +107,8 @@ def table(reports: dict[str, Report]) -> str:
             "valid: median steps until any body is off by half its diameter; found: frames with "
             f"every body; shuffle: error at {SHUFFLED_AT} steps under other actions over that "
             f"under the true ones; lead at {BY} steps over the trivial row that comes nearest, in "
-            "mm, with its 95 % interval; laws and checks by verdict.",
+            "mm, with its 95 % interval, and that of the bodies that have moved by then; laws and "
+            "checks by verdict.",
             "",
             laws(reports),
         ]
@@ -143,21 +145,29 @@ def _cells(report: Report, steps: Sequence[int]) -> list[str]:
     share = model.checks.get("horizon", {}).get("share of the ceiling")
     ceiling = "-" if share is None else percent(share)
     found = "-" if model.all_found is None else percent(model.all_found)
-    name, lead = least_lead(report.rows)
+    lead = _least({name: row.lead for name, row in report.rows.items()})
+    moved = _least({name: row.moved_lead for name, row in report.rows.items()})
     verdicts = [ruling.verdict for ruling in report.rulings["model"]]
     counts = [str(verdicts.count(v)) for v in ("held", "broken", "undecided")]
-    return [*errors, valid, ceiling, found, _shuffle(report), _clear(lead), name, *counts]
+    return [*errors, valid, ceiling, found, _shuffle(report), *lead, *moved, *counts]
 
 
-def least_lead(rows: Mapping[str, Row]) -> tuple[str, Score | None]:
-    """The trivial row that comes nearest to the model after `BY` steps, and the model's lead."""
-    leads = {
-        name: rows[name].lead[BY] for name in TRIVIAL if name in rows and BY in rows[name].lead
-    }
-    if not leads:
+def _least(leads: Mapping[str, Mapping[int, Score]]) -> tuple[str, str]:
+    name, lead = least_lead(leads)
+    return _clear(lead), name
+
+
+def least_lead(leads: Mapping[str, Mapping[int, Score]]) -> tuple[str, Score | None]:
+    """The trivial row that comes nearest to the model after `BY` steps, and the model's lead.
+
+    Of leads by row and steps, those that were measured.
+    """
+    found = {name: leads[name][BY] for name in TRIVIAL if BY in leads.get(name, {})}
+    found = {name: lead for name, lead in found.items() if lead.n}
+    if not found:
         return "-", None
-    name = min(leads, key=lambda name: _low(leads[name]))
-    return name, leads[name]
+    name = min(found, key=lambda name: _low(found[name]))
+    return name, found[name]
 
 
 def _low(score: Score) -> float:

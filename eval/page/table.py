@@ -18,7 +18,7 @@ def table(report: Report) -> str:
     """Lines of at most 100 characters."""
     parts = [_rulings(report), _positions(report), _whole(report)]
     if any(row.lead for row in report.rows.values()):
-        parts.append(_leads(report))
+        parts += [_leads(report, moved) for moved in (False, True)]
     parts += [_check(report, name) for name in report.checks if name in report.rows["model"].checks]
     if report.unreadable:
         parts.append(_unreadable(report))
@@ -81,15 +81,17 @@ def _whole(report: Report) -> str:
     )
 
 
-def _leads(report: Report) -> str:
+def _leads(report: Report, moved: bool) -> str:
     """By how much the model is nearer to the truth than other rows, with intervals below."""
     width = max(map(len, report.rows)) + 2
     heads = [f"{step} steps" for step in report.horizons]
-    lines = ["", _line("lead in m over", width + 2, heads, 10)]
+    title = "of what moved" if moved else "lead in m over"
+    lines = ["", _line(title, width + 2, heads, 10)]
     for name, row in report.rows.items():
         if not row.lead:
             continue
-        scores = [row.lead[step] for step in report.horizons]
+        leads = row.moved_lead if moved else row.lead
+        scores = [leads[step] for step in report.horizons]
         lines.append("  " + _line(name, width, [metres(score) for score in scores], 10))
         for label, end in (("  95 % from", 0), ("       to", 1)):
             cells = ["-" if s.interval is None else f"{s.interval[end]:.3f}" for s in scores]

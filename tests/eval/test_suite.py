@@ -69,6 +69,17 @@ def test_lead_is_the_mean_difference_of_paired_clips(report: Report) -> None:
     assert report.rows["truth"].lead[last].value <= 0.0
 
 
+def test_the_lead_of_what_moved_leaves_out_what_rests(report: Report) -> None:
+    """Bodies that rest in the truth dilute the lead over a row that keeps them where they are."""
+    last = report.horizons[-1]
+    row = report.rows["frozen frame"]
+    moved, lead = row.moved_lead[last], row.lead[last]
+    assert 0 < moved.n <= lead.n
+    assert moved.value > 1.2 * lead.value
+    ratios = [scores.moved_ratio[last] for scores in report.rows["model"].bodies.values()]
+    assert any(ratio.n < lead.n for ratio in ratios)  # some do rest
+
+
 def test_frozen_frame_has_the_error_of_no_motion(report: Report) -> None:
     for scores in report.rows["frozen frame"].bodies.values():
         for score in scores.moved_ratio.values():
@@ -114,7 +125,7 @@ def test_json_round_trip(report: Report) -> None:
 
 def test_another_schema_is_refused(report: Report) -> None:
     with pytest.raises(InputError, match="schema"):
-        Report.from_json(report.to_json().replace('"schema": 4', '"schema": 99'))
+        Report.from_json(report.to_json().replace('"schema": 5', '"schema": 99'))
 
 
 def test_table_is_aligned_and_holds_every_row(report: Report) -> None:
