@@ -15,7 +15,7 @@ from .search import FOUND_SHARE, SMALLEST_PX
 from .sight import Frame, Pose, Sight
 from .solids import Solids
 from .stage import Stage
-from .verdict import SHOWN_SHARE, alike, area_px, blended, shown
+from .verdict import FEWEST_PX, SHOWN_SHARE, alike, area_px, blended, shown
 from .view import View
 
 Float = NDArray[np.float64]
@@ -54,6 +54,7 @@ class Verifier:
         free, linked = poses
         place, quaternion, picture = self.drawn({**free, **linked}, frame.view)
         rgb, depth, ids = picture
+        unseen = {k for k in linked if np.count_nonzero(ids == k + 1) < FEWEST_PX}
         faint = self._claim_linked(frame, poses, picture)
         lost = [index for index in wanted if index not in free and index not in linked]
         for index, pose in {**free, **linked}.items():
@@ -77,7 +78,8 @@ class Verifier:
             sight.segmentation[mine & _grown(drawn)] = index + 1
         front = np.where(ids > 0, depth, np.inf)
         for index in lost:
-            sight.hidden[index] = self._may_hide(index, front, frame.view, memory)
+            covered = self._may_hide(index, front, frame.view, memory)
+            sight.hidden[index] = covered or index in unseen
 
     def _claim_linked(
         self, frame: Frame, poses: tuple[dict[int, Pose], dict[int, Pose]], picture: Images

@@ -97,6 +97,15 @@ def test_a_part_of_scattered_depth_is_found(
     assert reading.found[:, episode.scene.index(part)].mean() >= share
 
 
+def test_links_out_of_view_are_hidden_and_not_lost(recorded: dict[str, list[Episode]]) -> None:
+    for episode in recorded["arm"]:
+        assert episode.segmentation is not None
+        reading, moving = depth_read(episode), list(episode.scene.moving)
+        drawn = [(episode.segmentation == index + 1).any() for index in moving]
+        assert not all(drawn)  # the camera leaves out the arm's foot
+        assert (reading.found | reading.hidden)[:, moving].all()
+
+
 def test_a_part_beside_its_place_is_not_found_there(
     recorded: dict[str, list[Episode]], rerender: Rerender
 ) -> None:
