@@ -112,7 +112,9 @@ def test_many_dreams_side_by_side_are_what_each_is_alone(
     second = Collector(seed=5, steps=12)(1)
     dreamer, both = Dreamer(model, 2, passes), [episode, second]
     together = dreamer.all(both, [one.actions for one in both])
+    told = "model:random" if passes == 1 else "model:random, 2 passes a frame"
     for seed, (one, drawn) in enumerate(zip(both, together, strict=True)):
+        assert drawn.source == told
         alone = dreamer(one, one.actions, seed)
         away = np.abs(alone.frames.astype(int) - drawn.frames)
         assert away.max() <= 1 and away.mean() < 1e-3  # a value may be rounded the other way

@@ -85,8 +85,9 @@ class Dreamer:
             one.scene.action_spec.convert(own, spec)
             for one, own in zip(episodes, taken, strict=True)
         ]
+        passes = self.passes or domain.passes
         frames, depth_m = dream(
-            Stepper(model, self.passes or domain.passes, domain.index),
+            Stepper(model, passes, domain.index),
             domain,
             np.stack([one.frames for one in starts]),
             np.stack([one.depth_m for one in starts]),
@@ -94,6 +95,9 @@ class Dreamer:
             [torch.Generator().manual_seed(seed) for seed in seeds],
             stepped,
         )
+        source = f"model:{self.checkpoint.name}"
+        if passes > 1:
+            source += f", {passes} passes a frame"
         return [
             replace(
                 episode,
@@ -103,7 +107,7 @@ class Dreamer:
                 segmentation=None,
                 states=None,
                 contacts=None,
-                source=f"model:{self.checkpoint.name}",
+                source=source,
             )
             for i, episode in enumerate(episodes)
         ]
