@@ -63,6 +63,19 @@ def test_every_recording_has_its_report_and_all_one_table(
     config.write_text(as_it_was)
 
 
+def test_errors_stand_across_the_view_and_along_it() -> None:
+    def body(across_m: float, along_m: float) -> SimpleNamespace:
+        across, along = (Score("error", value, "m", 8) for value in (across_m, along_m))
+        return SimpleNamespace(lateral={16: across}, along_view={16: along})
+
+    bodies = {"ball": body(0.002, 0.04), "box": body(0.004, 0.06), "rod": body(0.003, float("nan"))}
+    model = SimpleNamespace(bodies=bodies)
+    reports: dict[str, Report] = {"swing-id": SimpleNamespace(rows={"model": model})}  # type: ignore[dict-item]
+    head, _, line, *_ = survey.views(reports, [16]).splitlines()
+    assert head == "| scenario | split | across, 16 | along, 16 |"
+    assert line == "| swing | id | 3.0 | 50.0 |"
+
+
 def test_laws_stand_by_scenario_and_split() -> None:
     def report(*verdicts: Verdict) -> Report:
         rulings = [

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from worldsim import checkpoints
 from worldsim.data.atomic import write_whole
 from worldsim.data.dataset import Dataset
@@ -110,9 +112,27 @@ def table(reports: dict[str, Report]) -> str:
             "mm, with its 95 % interval, and that of the bodies that have moved by then; laws and "
             "checks by verdict.",
             "",
+            views(reports, [step for step in steps if step in (1, 8, BY)]),
+            "",
             laws(reports),
         ]
     )
+
+
+def views(reports: Mapping[str, Report], steps: Sequence[int]) -> str:
+    """Position errors across the view and along it in markdown, a line a report."""
+    heads = [f"{way}, {step}" for way in ("across", "along") for step in steps]
+    lines = [f"| scenario | split | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
+    for name, report in reports.items():
+        bodies = report.rows["model"].bodies.values()
+        ways = ([body.lateral for body in bodies], [body.along_view for body in bodies])
+        found = [[by_step[step].value for by_step in way] for way in ways for step in steps]
+        medians = [float(np.median([v for v in values if v == v] or [np.nan])) for values in found]
+        cells = ["-" if median != median else f"{1e3 * median:.1f}" for median in medians]
+        scenario, _, split = name.rpartition("-")
+        lines.append(f"| {scenario} | {split} | {' | '.join(cells)} |")
+    told = "Errors across the view and along it in mm, median over bodies of that over clips."
+    return "\n".join([*lines, "", told])
 
 
 def laws(reports: Mapping[str, Report]) -> str:
