@@ -120,7 +120,7 @@ def _lead(
     steps: int,
     moved_m: float,
 ) -> ByHorizon:
-    """The model's lead over the bodies that are at least so far from where they started."""
+    """The model's lead over the bodies that are further than this from where they started."""
     apart = _mean_errors(entries, steps, moved_m) - _mean_errors(model, steps, moved_m)
     return {h: summary("lead of the model", "m", apart[:, h - 1], np.mean) for h in horizons}
 
@@ -128,13 +128,14 @@ def _lead(
 def _mean_errors(entries: Sequence[Evidence], steps: int, moved_m: float = 0.0) -> Float:
     """Position error in m, mean over the bodies of a clip that are to be seen, (E, steps).
 
-    Of bodies that are at least `moved_m` from where they started; NaN where there is none.
+    Above 0, `moved_m` leaves out bodies that are no further than that from where they started.
     """
     means = []
     for entry in entries:
-        place_m = entry.truth.position_m
-        moved = np.linalg.norm(place_m[1:] - place_m[0], axis=-1) >= moved_m
-        error_m = np.where(moved, entry.errors.total_m[1:], np.nan)
+        place_m, error_m = entry.truth.position_m, entry.errors.total_m[1:]
+        if moved_m > 0.0:
+            away_m = np.linalg.norm(place_m[1:] - place_m[0], axis=-1)
+            error_m = np.where(away_m > moved_m, error_m, np.nan)
         shown = (~np.isnan(error_m)).sum(1)
         total_m = np.nansum(error_m, axis=1)
         means.append(np.where(shown > 0, total_m / np.maximum(shown, 1), np.nan))

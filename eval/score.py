@@ -72,7 +72,7 @@ class Row:
     that of the quantity. `overall` is the position error of all of a clip's bodies, their mean, by
     horizon in steps: its median over episodes. `lead` is by how much the model is nearer than this
     row, the mean over episodes of the difference: clear of zero, the model is better; `moved_lead`
-    the same over the bodies that have moved by then. The mean frame has pixel scores only.
+    that of the bodies that are then away from their start. The mean frame has pixel scores only.
     """
 
     name: str

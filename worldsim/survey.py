@@ -95,7 +95,13 @@ def table(reports: dict[str, Report]) -> str:
     last = max(report.steps for report in reports.values())
     steps = [step for step in HORIZONS if step <= last]
     heads = ["scenario", "split", *(f"{step}" for step in steps), "valid", "of ceiling", "found"]
-    heads += ["shuffle", f"lead at {BY}", "least over", f"of what moved at {BY}", "least over"]
+    heads += [
+        "shuffle",
+        f"lead at {BY}",
+        "least over",
+        f"lead of moved at {BY}",
+        "moved: least over",
+    ]
     heads += ["held", "broken", "undecided"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for name, report in reports.items():
@@ -109,8 +115,8 @@ def table(reports: dict[str, Report]) -> str:
             "valid: median steps until any body is off by half its diameter; found: frames with "
             f"every body; shuffle: error at {SHUFFLED_AT} steps under other actions over that "
             f"under the true ones; lead at {BY} steps over the trivial row that comes nearest, in "
-            "mm, with its 95 % interval, and that of the bodies that have moved by then; laws and "
-            "checks by verdict.",
+            "mm, with its 95 % interval, and that of the bodies that are then more than a "
+            "centimetre from where they started; laws and checks by verdict.",
             "",
             views(reports, [step for step in steps if step in (1, 8, BY)]),
             "",
@@ -131,7 +137,10 @@ def views(reports: Mapping[str, Report], steps: Sequence[int]) -> str:
         cells = ["-" if median != median else f"{1e3 * median:.1f}" for median in medians]
         scenario, _, split = name.rpartition("-")
         lines.append(f"| {scenario} | {split} | {' | '.join(cells)} |")
-    told = "Errors across the view and along it in mm, median over bodies of that over clips."
+    told = (
+        "Errors across the view and along it in mm, median over bodies of that over clips; a lost "
+        "body counts with the scene's diagonal in both."
+    )
     return "\n".join([*lines, "", told])
 
 

@@ -85,7 +85,7 @@ def _leads(report: Report, moved: bool) -> str:
     """By how much the model is nearer to the truth than other rows, with intervals below."""
     width = max(map(len, report.rows)) + 2
     heads = [f"{step} steps" for step in report.horizons]
-    title = "of what moved" if moved else "lead in m over"
+    title = "moved: lead in m" if moved else "lead in m over"
     lines = ["", _line(title, width + 2, heads, 10)]
     for name, row in report.rows.items():
         if not row.lead:

@@ -32,6 +32,8 @@ INSIDE_SHARE = 0.6
 SMALLEST_PX = 4
 LOOSE = 0.5
 """Greatest scale of the distances of a body's points to its surface, in its reaches."""
+NEAR_SHARE, NEAR_REACHES = 0.1, 2.0
+"""Least share of a body's pixels whose depth is so near to the place that its outline gives."""
 CANDIDATES = 2
 THIN_PX = 2.6
 GOOD_COST = 0.6
@@ -98,11 +100,22 @@ class Search:
                 other, all_of_it = self._fitted(index, blob, mine, window, freed, memory, place_m)
                 if other.cost < CLEARLY * pose.cost:
                     pose, whole = other, all_of_it
-        if not self._shows(index, pose, whole, frame) and self._scattered(index, pose):
-            # Its depth is of no surface, as where a blurred body is half what lies behind it.
-            frame = replace(frame, depth_m=np.zeros_like(frame.depth_m), has_depth=False)
-            pose, whole = self._fitted(index, blob, mine, window, frame, memory)
+        if self._scattered(index, pose):
+            return self._by_outline(index, blob, mine, window, frame, memory)
         return pose if self._shows(index, pose, whole, frame) else None
+
+    def _by_outline(
+        self, index: int, blob: Bool, mine: Bool, window: Window, frame: Frame, memory: Memory
+    ) -> Pose | None:
+        """The pose of a body whose depth is of no surface: a blurred one's is half that behind it.
+
+        Some of it has to be where the outline has the body, or it is one of another size.
+        """
+        blind = replace(frame, depth_m=np.zeros_like(frame.depth_m), has_depth=False)
+        pose, whole = self._fitted(index, blob, mine, window, blind, memory)
+        away_m = np.abs(frame.depth_m[blob] - frame.view.depth_of(pose.position_m))
+        near = np.mean(away_m < NEAR_REACHES * self.solids.reach_m[index])
+        return pose if near >= NEAR_SHARE and self._shows(index, pose, whole, blind) else None
 
     def _scattered(self, index: int, pose: Pose) -> bool:
         """Whether the points seen on a body are too far from the surface of the pose."""

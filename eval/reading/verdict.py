@@ -34,20 +34,14 @@ def alike(one: NDArray[np.uint8], other: Float) -> Bool:
     return near
 
 
-def shown(
-    same_colour: Bool, body: Body, behind_m: Float | None, room_m: Float | None = None
-) -> tuple[bool, Bool]:
+def shown(same_colour: Bool, body: Body, behind_m: Float | None) -> tuple[bool, Bool]:
     """Whether enough of the pixels (P,) that a part should cover show it, and which ones do.
 
-    `behind_m` (P,) is by how much the frame's depth is greater than the part's there, None:
-    unknown. With `room_m` (P,), from the part to what stands behind it, a pixel's depth need only
-    be nearer to the part's, and within half of its longest edge: that is enough for blurred depth.
+    `behind_m` is by how much the frame's depth is greater than the part's there, None: unknown.
     """
     agree, hidden, whole = same_colour, 0, len(same_colour)
     if behind_m is not None:
-        limit_m = np.full(whole, np.clip(_DEEP * min(body.size_m), *_DEEPEST_M))
-        if room_m is not None:
-            limit_m = np.maximum(limit_m, np.minimum(0.5 * room_m, 0.5 * max(body.size_m)))
+        limit_m = float(np.clip(_DEEP * min(body.size_m), *_DEEPEST_M))
         agree = agree & (np.abs(behind_m) <= limit_m)
         hidden = int(np.count_nonzero(behind_m < -limit_m))
     count = int(np.count_nonzero(agree))

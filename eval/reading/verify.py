@@ -15,7 +15,7 @@ from .search import FOUND_SHARE, SMALLEST_PX
 from .sight import Frame, Pose, Sight
 from .solids import Solids
 from .stage import Stage
-from .verdict import FEWEST_PX, SHOWN_SHARE, alike, area_px, blended, shown
+from .verdict import FEWEST_PX, alike, area_px, blended, shown
 from .view import View
 
 Float = NDArray[np.float64]
@@ -52,10 +52,10 @@ class Verifier:
     ) -> None:
         """Enter what the frame shows of poses: those found freely, and those of a joint's parts."""
         free, linked = poses
-        place, quaternion, picture = self.drawn({**free, **linked}, frame.view)
-        rgb, depth, ids = picture
-        unseen = {k for k in linked if np.count_nonzero(ids == k + 1) < FEWEST_PX}
-        faint = self._claim_linked(frame, poses, picture)
+        place, quaternion, (rgb, depth, ids) = self.drawn({**free, **linked}, frame.view)
+        covered = {k for k in linked if np.count_nonzero(ids == k + 1) < FEWEST_PX}
+        faint = self._claim_linked(frame, poses, rgb, depth, ids)
+        covered = covered if linked else set()  # else the joint is not where that picture has it
         lost = [index for index in wanted if index not in free and index not in linked]
         for index, pose in {**free, **linked}.items():
             mine, drawn = frame.label == index, ids == index + 1
@@ -78,57 +78,58 @@ class Verifier:
             sight.segmentation[mine & _grown(drawn)] = index + 1
         front = np.where(ids > 0, depth, np.inf)
         for index in lost:
-            covered = self._may_hide(index, front, frame.view, memory)
-            sight.hidden[index] = covered or index in unseen
+            may_hide = self._may_hide(index, front, frame.view, memory)
+            sight.hidden[index] = may_hide or index in covered
 
     def _claim_linked(
-        self, frame: Frame, poses: tuple[dict[int, Pose], dict[int, Pose]], picture: Images
+        self,
+        frame: Frame,
+        poses: tuple[dict[int, Pose], dict[int, Pose]],
+        rgb: NDArray[np.uint8],
+        depth: NDArray[np.float32],
+        ids: NDArray[np.uint8],
     ) -> set[int]:
         """Give parts of the joint the pixels that show them, and drop those that none show.
 
         Returns the parts that are there but have no pixel of their own.
         """
-        rgb, depth, ids = picture
         free, linked = poses
         faint = set()
         for index in list(linked):
-            body, drawn = self.scene.bodies[index], np.nonzero(ids == index + 1)
+            drawn = np.nonzero(ids == index + 1)
             same = alike(frame.rgb[drawn], rgb[drawn] * self.gain[index])
             behind_m = frame.depth_m[drawn] - depth[drawn] if frame.has_depth else None
-            found, agree = shown(same, body, behind_m)
-            near = (frame.label == index) & _grown(ids == index + 1)
-            if not found and np.count_nonzero(near) >= SHOWN_SHARE * len(same) > 0.0:
-                continue  # it has a colour of its own, and that is a pixel beside it
-            if not found and len(same):
-                others = {k: pose for k, pose in {**free, **linked}.items() if k != index}
-                bare = self.drawn(others, frame.view)[2]
-                if self._blends(drawn, frame, picture, bare):
-                    faint.add(index)
-                elif behind_m is not None:
-                    found, agree = shown(
-                        same, body, behind_m, bare[1][drawn].astype(np.float64) - depth[drawn]
-                    )
+            found, agree = shown(same, self.scene.bodies[index], behind_m)
             if found:
                 frame.label[drawn[0][agree], drawn[1][agree]] = index
-            elif index not in faint:
+            elif self._blends(index, frame, {**free, **linked}, (rgb, ids)):
+                faint.add(index)
+            else:
                 del linked[index]
         return faint
 
     def _blends(
-        self, drawn: tuple[NDArray[np.intp], ...], frame: Frame, picture: Images, bare: Images
+        self,
+        index: int,
+        frame: Frame,
+        poses: dict[int, Pose],
+        drawn: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     ) -> bool:
-        """Whether the frame is nearer to the picture with a part than to that without it.
-
-        `drawn` are rows and columns of the part's pixels.
-        """
-        rows, columns = drawn
+        """Whether the frame is nearer to what is drawn with a part than to that without it."""
+        rgb, ids = drawn
+        rows, columns = np.nonzero(ids == index + 1)
+        if not len(rows):
+            return False
+        others = {other: pose for other, pose in poses.items() if other != index}
+        bare_rgb, _, bare_ids = self.drawn(others, frame.view)[2]
         window = (
             slice(max(rows.min() - MARGIN_PX, 0), rows.max() + MARGIN_PX + 1),
             slice(max(columns.min() - MARGIN_PX, 0), columns.max() + MARGIN_PX + 1),
         )
         # Index -1, where nothing is, is the sky's factor.
         with_part, without = (
-            rgb[window] * self.gain[ids[window].astype(int) - 1] for rgb, _, ids in (picture, bare)
+            shot[window] * self.gain[labels[window].astype(int) - 1]
+            for shot, labels in ((rgb, ids), (bare_rgb, bare_ids))
         )
         return blended(frame.rgb[window].astype(np.float64), with_part, without)
 

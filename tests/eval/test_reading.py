@@ -135,6 +135,25 @@ def test_a_body_of_scattered_depth_is_found_by_its_outline(
     assert share == 1.0 and np.median(lateral) <= 0.1
 
 
+@pytest.mark.parametrize(("name", "body"), [("drop", "ball"), ("throw", "projectile")])
+def test_a_body_of_another_size_is_not_found_nearer(
+    recorded: Callable[[str], Episode], name: str, body: str
+) -> None:
+    """Its depth is all of one surface: that of a body twice as large, where it really is."""
+    episode = recorded(name)
+    states, scene = episode.states, episode.scene
+    assert states is not None
+    index = next(i for i, one in enumerate(scene.bodies) if one.name.startswith(body))
+    bodies = list(scene.bodies)
+    bodies[index] = replace(bodies[index], size_m=tuple(2.0 * s for s in bodies[index].size_m))
+    renderer = Renderer(replace(scene, bodies=tuple(bodies)))
+    poses = zip(states.position_m, states.orientation_xyzw, strict=True)
+    frames, depth_m, _ = zip(*(renderer.draw(*pose) for pose in poses), strict=True)
+    reading = read_back(replace(episode, frames=np.stack(frames), depth_m=np.stack(depth_m)))
+    away_m = np.linalg.norm(reading.position_m - states.position_m, axis=-1)[:, index]
+    assert not (away_m > 2.0 * scene.bodies[index].diameter_m).any()
+
+
 def test_a_body_behind_the_screen_is_hidden_and_one_taken_away_is_lost(
     recorded: Callable[[str], Episode],
 ) -> None:

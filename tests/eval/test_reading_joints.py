@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,25 +75,6 @@ def test_a_part_that_is_gone_is_lost_and_no_other(
     assert not reading.hidden[6:, index].any()
     others = [i for i in episode.scene.moving if i != index]
     assert reading.found[:, others][before[:, others]].mean() >= 0.98
-
-
-@pytest.mark.parametrize(
-    ("name", "part", "away_m", "share"),
-    [("swing", "rod", 3.0, 0.9), ("arm", "panda_link5", 0.3, 0.7)],
-)
-def test_a_part_of_scattered_depth_is_found(
-    recorded: dict[str, list[Episode]], name: str, part: str, away_m: float, share: float
-) -> None:
-    """As a blurred part's depth is in part that of what lies behind it."""
-    episode = recorded[name][0]
-    assert episode.segmentation is not None
-    moving = [index + 1 for index in episode.scene.moving]
-    shows = np.isin(episode.segmentation, moving)
-    shows[0] = False  # the start frame is given
-    depth_m, rng = episode.depth_m.copy(), np.random.default_rng(3)
-    depth_m[shows] += rng.uniform(0.0, away_m, np.count_nonzero(shows)).astype(np.float32)
-    reading = depth_read(replace(episode, depth_m=depth_m))
-    assert reading.found[:, episode.scene.index(part)].mean() >= share
 
 
 def test_links_out_of_view_are_hidden_and_not_lost(recorded: dict[str, list[Episode]]) -> None:
