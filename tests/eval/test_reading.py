@@ -16,6 +16,7 @@ from worldsim.eval.checks.position import shown, split
 from worldsim.eval.reading.perception import read
 from worldsim.eval.reading.poses import nearest_alike, quaternion_of
 from worldsim.eval.reading.reading import Reading
+from worldsim.proof.controls import degraded
 from worldsim.render.renderer import Renderer, draw_states
 from worldsim.sim.look import LOOKS
 from worldsim.sim.scene import Body
@@ -133,6 +134,20 @@ def test_a_body_of_scattered_depth_is_found_by_its_outline(
     assert np.isnan(reading.scale[:, index]).mean() > 0.5  # by the outline
     share, lateral, _ = errors_of(scattered, reading)
     assert share == 1.0 and np.median(lateral) <= 0.1
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_body_of_a_true_clip_is_found_by_its_outline_alone(
+    recorded: Callable[[str], Episode], name: str
+) -> None:
+    """Nor blurred, noisy, through a codec and with noisy depth."""
+    episode = recorded(name)
+    moving = list(episode.scene.moving)
+    for clip in (episode, degraded(episode, np.random.default_rng(4))):
+        reading = read(clip.frames, clip.depth_m, episode.scene)
+        found = reading.found[:, moving]
+        assert found.mean() > 0.7
+        assert not np.isnan(reading.scale[:, moving][found]).any()
 
 
 @pytest.mark.parametrize(("name", "body"), [("drop", "ball"), ("throw", "projectile")])
