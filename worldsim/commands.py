@@ -6,13 +6,14 @@ What a command needs is imported when it runs, so that `worldsim --help` answers
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from worldsim import arguments
+from worldsim import arguments, checkpoints
 from worldsim.errors import InputError, unknown
 from worldsim.evaluations import evaluate
 from worldsim.recordings import render, simulate, verify
@@ -65,6 +66,8 @@ def train(
     pause_after: int | None = None,
     cache: Path | None = None,
     shard: bool = False,
+    begin: str | None = None,
+    rate: float | None = None,
 ) -> None:
     """Train a world model on one recording or several, for --minutes or for --steps.
 
@@ -97,6 +100,9 @@ def train(
         cache: folder for all frames, decoded or drawn once by --loaders processes, 5 bytes a pixel;
             a GPU keeps them in its memory. A later run on the same data finds them there.
         shard: cut weights, gradients and optimiser states over the processes (FSDP2).
+        begin: name or folder of a checkpoint of that recipe to train on, on recordings of any of
+            its scenarios; the others it keeps, but may forget.
+        rate: learning rates as a share of the recipe's; 1 when not given.
     """
     from worldsim import recipes
     from worldsim.training.run import Options, again
@@ -106,6 +112,8 @@ def train(
 
     arguments.at_most(arguments.MOST_WORKERS, workers=workers or 0, loaders=loaders or 0)
     arguments.not_negative(seed=seed or 0, loaders=loaders or 0)
+    if rate is not None and not 0.0 < rate < float("inf"):
+        raise InputError(f"--rate must be above 0, got {rate}")
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
     asked = Options(
@@ -120,6 +128,7 @@ def train(
         precision,
         compile,
         cache,
+        None if begin is None else checkpoints.find(begin),
     )
     if from_ is not None:
         asked, notes = again(from_, asked)
@@ -130,8 +139,11 @@ def train(
         raise InputError("--data needs a folder, or several")
     said = asked.said()
     budget = Budget(said.pop("minutes", None if "steps" in said else 20.0), said.pop("steps", None))
+    chosen = said.pop("recipe")
+    if rate is not None:
+        chosen = replace(chosen, settings=chosen.settings.at_rate(rate))
     run(
-        said.pop("recipe"),
+        chosen,
         said.pop("data"),
         arguments.folder(out),
         budget,

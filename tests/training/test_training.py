@@ -27,6 +27,7 @@ from worldsim.data.store import load_episode
 from worldsim.errors import InputError
 from worldsim.judge import refuse_training_data
 from worldsim.models.dit import WorldModel
+from worldsim.models.domain import Domain
 from worldsim.models.load import load
 from worldsim.training import objective
 from worldsim.training.feed import feed
@@ -210,17 +211,21 @@ def test_one_model_of_two_scenarios(data: Path, swing: Path, tmp_path: Path) -> 
 def test_a_cache_gives_the_frames_that_are_read(data: Path, swing: Path, tmp_path: Path) -> None:
     clips = ClipDataset([data, swing], 5, seed=1, held_out=1, progress=False)
     device = torch.device("cpu")
-    read_ = feed(clips, 3, 0, 3, device)
-    kept = feed(clips, 3, 0, 3, device, cache=tmp_path / "cache")
+    domains = [
+        Domain(i, k.scenario, 20, 2, k.depth_range_m, 1) for i, k in enumerate(clips.known())
+    ]
+    read_ = feed(clips, domains, 3, 0, 3, device)
+    kept = feed(clips, domains, 3, 0, 3, device, cache=tmp_path / "cache")
     for _ in range(6):
         one, two = next(read_), next(kept)
         assert torch.equal(one.actions, two.actions) and torch.equal(one.scenario, two.scenario)
         assert (one.frames[:, :, :3] - two.frames[:, :, :3]).abs().max() < 1e-6
         assert (one.frames[:, :, 3] - two.frames[:, :, 3]).abs().max() < 1e-4
     made = (tmp_path / "cache" / "colour.npy").stat().st_mtime_ns
-    next(feed(clips, 3, 0, 3, device, cache=tmp_path / "cache"))
+    next(feed(clips, domains, 3, 0, 3, device, cache=tmp_path / "cache"))
     assert (tmp_path / "cache" / "colour.npy").stat().st_mtime_ns == made
-    next(feed(ClipDataset(data, 5, progress=False), 3, 0, 3, device, cache=tmp_path / "cache"))
+    alone = ClipDataset(data, 5, progress=False)
+    next(feed(alone, domains[:1], 3, 0, 3, device, cache=tmp_path / "cache"))
     assert (tmp_path / "cache" / "colour.npy").stat().st_mtime_ns != made
 
 

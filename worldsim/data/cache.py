@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ META = "cache.json"
 _AT_ONCE = 16
 _ARRAYS = ("colour", "depth", "actions")
 
+Ranges = Sequence[tuple[float, float]]
+
 
 @dataclass(frozen=True)
 class FrameCache:
@@ -51,19 +54,26 @@ class FrameCache:
 
 
 def frame_cache(
-    clips: ClipDataset, folder: Path, processes: int = 1, progress: bool = True
+    clips: ClipDataset,
+    folder: Path,
+    processes: int = 1,
+    progress: bool = True,
+    ranges_m: Ranges | None = None,
 ) -> FrameCache:
     """The cache in `folder`, made by so many processes where it is not there or of other data.
 
+    `ranges_m` are (near, far) of the scenarios of `clips`, what clips know of them where None.
     Raises InputError where the disk has no room for it, or an episode is damaged.
     """
     first, frames = _layout(clips)
-    meta = _meta(clips)
+    if ranges_m is None:
+        ranges_m = [known.depth_range_m for known in clips.known()]
+    meta = _meta(clips, ranges_m)
     with locked(folder, "filling the cache"):
         path = folder / META
         if not (path.is_file() and path.read_text() == meta):
             path.unlink(missing_ok=True)
-            _make(clips, folder, first, frames, processes, progress)
+            _make(clips, folder, first, frames, processes, progress, ranges_m)
             write_whole(path, meta.encode())
     try:  # copied on a write: torch takes no array that cannot be written
         colour, depth, actions = (
@@ -83,8 +93,8 @@ def _layout(clips: ClipDataset) -> tuple[tuple[NDArray[np.int64], ...], int]:
     return tuple(first), frames
 
 
-def _meta(clips: ClipDataset) -> str:
-    known = {each.scenario: list(each.depth_range_m) for each in clips.known()}
+def _meta(clips: ClipDataset, ranges_m: Ranges) -> str:
+    known = dict(zip(clips.scenarios, map(list, ranges_m), strict=True))
     facts = {"data": [data.digest for data in clips.datasets], "depth_range_m": known}
     return json.dumps({**facts, "version": 1}, indent=1)
 
@@ -96,6 +106,7 @@ def _make(
     frames: int,
     processes: int,
     progress: bool,
+    of_scenarios_m: Ranges,
 ) -> None:
     height_px, width_px = clips.size_px
     shapes: list[tuple[str, Any, tuple[int, ...]]] = [
@@ -107,8 +118,7 @@ def _make(
     _refuse_full(folder, needed)
     for name, kind, shape in shapes:
         open_memmap(folder / f"{name}.npy", "w+", kind, shape).flush()
-    known = clips.known()
-    ranges_m = [known[clips.scenario_of(k)].depth_range_m for k in range(len(clips.datasets))]
+    ranges_m = [of_scenarios_m[clips.scenario_of(k)] for k in range(len(clips.datasets))]
     filler = _Filler(folder, [data.path for data in clips.datasets], ranges_m, first)
     tasks = [
         (source, begin, min(begin + _AT_ONCE, len(data)))

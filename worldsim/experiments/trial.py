@@ -19,14 +19,13 @@ from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.frames import to_model
 from worldsim.models.dit import WorldModel
-from worldsim.models.load import load
 from worldsim.models.stepper import Stepper
 from worldsim.training.objective import Clip
 from worldsim.training.probe import Probe
 from worldsim.training.state import save_model
 from worldsim.training.team import together
 from worldsim.training.trainer import write_starts
-from worldsim.training.worker import Job, Worker, build
+from worldsim.training.worker import Job, Worker
 
 from .variants import Variant
 
@@ -37,15 +36,12 @@ HORIZONS = (16, 48)
 class _Learner(Worker):
     """A worker that trains a variant."""
 
-    def __init__(self, variant: Variant, begin: Path | None, job: Job) -> None:
-        self.variant, self.begin = variant, begin
+    def __init__(self, variant: Variant, job: Job) -> None:
+        self.variant = variant
         super().__init__(0, job)
 
     def _made(self, state: dict[str, Any] | None) -> WorldModel:
-        torch.manual_seed(self.job.seed)
-        model = build(self.job.recipe, self.job.clips)
-        if self.begin is not None:
-            _take(model, self.begin)
+        model = super()._made(state)
         model.__class__ = self.variant.kind
         if not self.variant.depth:
             model.mean_image[:, 3] = -1.0
@@ -56,15 +52,6 @@ class _Learner(Worker):
         if not self.variant.depth:
             clip.frames[:, :, 3] = -1.0
         return clip, rngs
-
-
-def _take(model: WorldModel, checkpoint: Path) -> None:
-    """Give a model the weights of a checkpoint. Raises InputError where it has another shape."""
-    found = load(checkpoint).state_dict()
-    shapes = ({name: w.shape for name, w in some.items()} for some in (found, model.state_dict()))
-    if next(shapes) != next(shapes):
-        raise InputError(f"{checkpoint} has another shape; give the --recipe it was trained by")
-    model.load_state_dict(found)
 
 
 @dataclass(frozen=True)
@@ -100,7 +87,7 @@ class Trial:
         settings = variant.recipe.settings
         clips = ClipDataset(self.data, settings.clip_frames, None, seed, self.held_out, False)
         with together():
-            learner = _Learner(variant, self.begin, self._job(variant, clips, seed))
+            learner = _Learner(variant, self._job(variant, clips, seed))
             self._train(learner)
             learner.average.copy_to(learner.model.parameters())
         row = {"variant": variant.name, "seed": seed, "of": of, "steps": learner.step}
@@ -134,6 +121,7 @@ class Trial:
             compile=False,
             pause_after=None,
             progress=False,
+            begin=self.begin,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from worldsim.data.cache import DEPTH_STEPS, frame_cache
 from worldsim.data.clips import ClipDataset, RecordedClip
 from worldsim.frames import to_model
+from worldsim.models.domain import Domain
 from worldsim.training.loader import batches
 from worldsim.training.objective import Clip
 
@@ -21,6 +22,7 @@ _SPARE_SHARE = 0.6  # of a GPU's free memory; the rest is for training
 
 def feed(
     clips: ClipDataset,
+    domains: Sequence[Domain],
     size: int,
     first: int,
     stride: int,
@@ -30,28 +32,30 @@ def feed(
 ) -> Iterator[Clip]:
     """Endlessly the clips at `size` positions: batch n begins at first + n * stride.
 
+    `domains` are what the model knows of the scenarios of `clips`, in their order.
     With a `cache` folder all frames are drawn or decoded once, by `loaders` processes, and kept
     there; a GPU takes them into its own memory where it has room. Raises InputError on damaged
     episodes and a full disk.
     """
     if cache is not None:
-        yield from _kept(clips, size, first, stride, device, max(1, loaders), cache)
+        yield from _kept(clips, domains, size, first, stride, device, max(1, loaders), cache)
         return
-    ranges_m = [known.depth_range_m for known in clips.known()]
     for recorded in batches(clips, size, first, stride, loaders):
-        yield _clip(recorded, ranges_m).to(device)
+        yield _clip(recorded, domains).to(device)
 
 
-def _clip(recorded: RecordedClip, ranges_m: list[tuple[float, float]]) -> Clip:
+def _clip(recorded: RecordedClip, domains: Sequence[Domain]) -> Clip:
     frames, depth_m = np.asarray(recorded.frames), np.asarray(recorded.depth_m)
-    scenario = torch.as_tensor(recorded.scenario)
-    rows = zip(frames, depth_m, scenario.tolist(), strict=True)
-    values = np.stack([to_model(rgb, depth, ranges_m[index]) for rgb, depth, index in rows])
+    of = [domains[number] for number in torch.as_tensor(recorded.scenario).tolist()]
+    rows = zip(frames, depth_m, of, strict=True)
+    values = np.stack([to_model(rgb, depth, domain.depth_range_m) for rgb, depth, domain in rows])
+    scenario = torch.tensor([domain.index for domain in of])
     return Clip(torch.from_numpy(values), torch.as_tensor(recorded.actions), scenario)
 
 
 def _kept(
     clips: ClipDataset,
+    domains: Sequence[Domain],
     size: int,
     first: int,
     stride: int,
@@ -59,7 +63,8 @@ def _kept(
     processes: int,
     folder: Path,
 ) -> Iterator[Clip]:
-    cache = frame_cache(clips, folder, processes)
+    ranges_m = [domain.depth_range_m for domain in domains]
+    cache = frame_cache(clips, folder, processes, ranges_m=ranges_m)
     home = _home(cache.colour.nbytes + cache.depth.nbytes, device)
     colour, depth = (_moved(array, home) for array in (cache.colour, cache.depth))
     span = torch.arange(clips.frames)
@@ -70,7 +75,8 @@ def _kept(
         wanted = wanted.to(home)
         rgb, metric = colour[wanted].to(device), depth[wanted].to(device)
         values = torch.cat([rgb.float() / 127.5 - 1.0, metric[:, :, None].float() / DEPTH_STEPS], 2)
-        yield Clip(values, actions.to(device), torch.tensor(scenarios, device=device))
+        numbers = [domains[scenario].index for scenario in scenarios]
+        yield Clip(values, actions.to(device), torch.tensor(numbers, device=device))
 
 
 def _home(needed: int, device: torch.device) -> torch.device:

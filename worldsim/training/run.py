@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from worldsim import checkpoints
 from worldsim.data.dataset import Dataset
 from worldsim.errors import InputError
 from worldsim.provenance import revision, versions
@@ -37,6 +38,7 @@ class Options:
     precision: Precision | None = None
     compile: Compile | None = None
     cache: Path | None = None
+    begin: Path | None = None
 
     def said(self) -> dict[str, Any]:
         """Those that were."""
@@ -44,12 +46,15 @@ class Options:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def made_by(paths: Sequence[Path], loaders: int, cache: Path | None) -> dict[str, Any]:
+def made_by(
+    paths: Sequence[Path], loaders: int, cache: Path | None, begin: Path | None
+) -> dict[str, Any]:
     """Of run.json: what does not decide on the weights, or not alone."""
     return {
         "data_paths": [str(path.absolute()) for path in paths],
         "loaders": loaders,
         "cache": None if cache is None else str(cache.absolute()),
+        "begin_path": None if begin is None else str(begin.absolute()),
         "command": shlex.join(sys.orig_argv),
         "git": revision(),
         "versions": versions(_PACKAGES),
@@ -86,6 +91,8 @@ def again(folder: Path, asked: Options) -> tuple[Options, list[str]]:
     if paths is None:
         raise InputError(f"{folder / RUN} does not say where its data were; name them with --data")
     moved = _other_data(folder, paths, digests, given=asked.data is not None)
+    if before.begin is not None and asked.begin is None:
+        _refuse_other(folder, before.begin, told["begin"])
     changes = asked.said()
     if changes.keys() & {"minutes", "steps"}:
         changes |= {"minutes": asked.minutes, "steps": asked.steps}
@@ -122,7 +129,17 @@ def _options(told: Mapping[str, Any]) -> Options:
         told["precision"],
         "on" if told["compile"] else "off",
         None if cache is None else Path(cache),
+        None if told.get("begin") is None else Path(told["begin_path"]),
     )
+
+
+def _refuse_other(folder: Path, begin: Path, digest: str) -> None:
+    """Raise InputError where a run's first weights are gone or others now."""
+    if not begin.is_dir() or checkpoints.digest(checkpoints.find(begin)) != digest:
+        raise InputError(
+            f"{folder} began from {begin}, which is gone or another model now; say with --begin "
+            "what else to begin from"
+        )
 
 
 def _other_data(folder: Path, paths: Sequence[Path], digests: list[str], given: bool) -> str:

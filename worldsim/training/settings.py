@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class Settings:
     decay_share: float = 0.4
     clip_norm: float = 1.0
     ema_decay: float = 0.999
+
+    def at_rate(self, share: float) -> Settings:
+        """The same at a share of the learning rates."""
+        return replace(self, muon_rate=share * self.muon_rate, adamw_rate=share * self.adamw_rate)
 
 
 @dataclass(frozen=True)

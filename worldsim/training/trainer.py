@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from worldsim import checkpoints
 from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import ClipDataset
 from worldsim.data.store import SUFFIX, save_episode
 from worldsim.errors import InputError
 from worldsim.training import team
+from worldsim.training.begin import begun, keep_starts
 from worldsim.training.log import CURVE, METRICS
 from worldsim.training.loop import work
 from worldsim.training.machine import Compile, Precision, choose_precision, has_compiler
@@ -62,6 +64,7 @@ def train(
     pause_after: int | None = None,
     cache: Path | None = None,
     shard: bool = False,
+    begin: Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Train `recipe` on one dataset or a mix by `weights`, write the run into `out`, return it.
@@ -76,6 +79,7 @@ def train(
     given; or a launcher started them (accelerate launch, torchrun), on any machines. Each has
     `loaders` processes that read clips for it ahead, or reads them itself; with a `cache` folder
     they decode or draw every frame once instead. With `shard` each keeps a part of the weights.
+    From the checkpoint `begin` come the first weights, and what the model knows of its scenarios.
 
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
@@ -89,15 +93,18 @@ def train(
     clips = ClipDataset(
         paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress and local
     )
+    if begin is not None:
+        begun(begin, recipe, clips)  # refused before anything is written
     compiled = _compiles(compile, budget, shard)
     facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
     facts |= {"data": [data.digest for data in clips.datasets], "weights": list(clips.weights)}
     if precision == "auto":
         precision = _chosen(out, resume)
     facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
-    origin = made_by(paths, loaders, cache)
+    facts |= {"begin": None if begin is None else checkpoints.digest(begin)}
+    origin = made_by(paths, loaders, cache, begin)
     with ExitStack() as held:
-        team.by_main(lambda: _take(held, Path(out), clips, resume, facts, origin))
+        team.by_main(lambda: _take(held, Path(out), clips, resume, facts, origin, begin))
         job = Job(
             recipe=recipe,
             clips=clips,
@@ -114,6 +121,7 @@ def train(
             progress=progress,
             cache=cache,
             shard=shard,
+            begin=begin,
         )
         alone = workers == 1 or team.joined().num_processes > 1
         stopped = work(job) if alone else team.start(partial(work, job), workers)
@@ -151,12 +159,15 @@ def _take(
     resume: bool,
     facts: dict[str, Any],
     origin: dict[str, Any],
+    begin: Path | None,
 ) -> None:
     """Hold `out` for this run, a new one described in it by `facts` and `origin`."""
     _refuse(out, resume, facts)
     held.enter_context(locked(out, "training in"))
     if not resume:
         _prepare(out, clips, facts | origin)
+        if begin is not None:
+            keep_starts(begin, out, clips)
 
 
 def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from diffusers.training_utils import EMAModel
 from worldsim.data.clips import ClipDataset
 from worldsim.models.dit import WorldModel
 from worldsim.training import objective
+from worldsim.training.begin import begun
 from worldsim.training.feed import feed
 from worldsim.training.machine import Precision, choose_precision
 from worldsim.training.objective import Clip
@@ -44,6 +45,7 @@ class Job:
     progress: bool
     cache: Path | None = None
     shard: bool = False
+    begin: Path | None = None
 
 
 class Shared(NamedTuple):
@@ -76,7 +78,8 @@ class Worker:
             self.restore(state)
         first, stride = self.position + rank * self.size, job.workers * self.size
         clips, loaders = job.clips, job.loaders
-        self.feed = feed(clips, self.size, first, stride, self.device, loaders, job.cache)
+        domains = [self.model.domain(scenario) for scenario in clips.scenarios]
+        self.feed = feed(clips, domains, self.size, first, stride, self.device, loaders, job.cache)
         self.network = self.model
         if job.compile:
             self.network = cast(WorldModel, torch.compile(self.model, dynamic=False))
@@ -89,7 +92,8 @@ class Worker:
     def _made(self, state: dict[str, Any] | None) -> WorldModel:
         """The model, the same in all processes, sharded where the job says so."""
         torch.manual_seed(self.job.seed)
-        model = build(self.job.recipe, self.job.clips)
+        recipe, clips, begin = self.job.recipe, self.job.clips, self.job.begin
+        model = build(recipe, clips) if begin is None else begun(begin, recipe, clips)
         if state:
             model.load_state_dict(state["model"])
         model.to(self.device)
