@@ -183,7 +183,8 @@ def _cells(report: Report, steps: Sequence[int]) -> list[str]:
 
 def _least(leads: Mapping[str, Mapping[int, Score]]) -> tuple[str, str]:
     name, lead = least_lead(leads)
-    return _clear(lead), name
+    text = _clear(lead)
+    return text, name if text != "-" else "-"
 
 
 def least_lead(leads: Mapping[str, Mapping[int, Score]]) -> tuple[str, Score | None]:
