@@ -6,7 +6,6 @@ What a command needs is imported when it runs, so that `worldsim --help` answers
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +17,8 @@ from worldsim.errors import InputError, unknown
 from worldsim.evaluations import evaluate
 from worldsim.recordings import render, simulate, verify
 from worldsim.showcase import gallery, info, scenarios
+
+MOST_RATE = 10.0
 
 
 def demo(
@@ -76,7 +77,7 @@ def train(
     Ctrl-C writes a checkpoint first; --resume goes on from it, with --steps bit for bit. With
     --from a run is made again as its run.json says; options beside it change that, and are told.
     Over machines: torchrun or accelerate launch --multi_gpu, then -m worldsim.cli train and so on;
-    they share the folders of --data and --out.
+    they share the folders of --data, --begin and --out.
 
     Args:
         recipe: tiny or mini (two cores), small, base or large (a GPU).
@@ -98,10 +99,11 @@ def train(
             minutes and more.
         pause_after: stop once so many steps are done in all, to go on later with --resume.
         cache: folder for all frames, decoded or drawn once by --loaders processes, 5 bytes a pixel;
-            a GPU keeps them in its memory. A later run on the same data finds them there.
+            a GPU keeps them in its memory. A later run on the same data finds them there; one with
+            --begin has its checkpoint's depth range, so give it a folder of its own.
         shard: cut weights, gradients and optimiser states over the processes (FSDP2).
         begin: name or folder of a checkpoint of that recipe to train on, on recordings of any of
-            its scenarios; the others it keeps, but may forget.
+            its scenarios; the others it keeps, but may forget. --resume needs none.
         rate: learning rates as a share of the recipe's; 1 when not given.
     """
     from worldsim import recipes
@@ -112,8 +114,8 @@ def train(
 
     arguments.at_most(arguments.MOST_WORKERS, workers=workers or 0, loaders=loaders or 0)
     arguments.not_negative(seed=seed or 0, loaders=loaders or 0)
-    if rate is not None and not 0.0 < rate < float("inf"):
-        raise InputError(f"--rate must be above 0, got {rate}")
+    if rate is not None and not 0.0 < rate <= MOST_RATE:
+        raise InputError(f"--rate must be above 0 and at most {MOST_RATE:g}, got {rate}")
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
     asked = Options(
@@ -129,6 +131,7 @@ def train(
         compile,
         cache,
         None if begin is None else checkpoints.find(begin),
+        rate,
     )
     if from_ is not None:
         asked, notes = again(from_, asked)
@@ -139,11 +142,8 @@ def train(
         raise InputError("--data needs a folder, or several")
     said = asked.said()
     budget = Budget(said.pop("minutes", None if "steps" in said else 20.0), said.pop("steps", None))
-    chosen = said.pop("recipe")
-    if rate is not None:
-        chosen = replace(chosen, settings=chosen.settings.at_rate(rate))
     run(
-        chosen,
+        said.pop("recipe"),
         said.pop("data"),
         arguments.folder(out),
         budget,

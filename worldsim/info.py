@@ -36,7 +36,7 @@ _SHOWN = {"kind", "schema", "sha256", "camera", "scenario", "split", "seed", "st
 _SHOWN |= {"frame_rate_hz", "physics_rate_hz", "action_spec", "renderer", "look", "versions"}
 _OF_A_RUN = (
     *("weights", "steps", "minutes", "workers", "loaders", "seed", "precision", "compile"),
-    *("command", "data_paths", "git", "versions", "torch"),
+    *("begin", "begin_path", "rate", "command", "data_paths", "git", "versions", "torch"),
 )
 _BUFFERS = {"mean_image"}
 

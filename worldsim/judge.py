@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from worldsim.eval.suite import evaluate
 from worldsim.explain.clips import explained, lines
 from worldsim.readings import Job, read_ahead
 from worldsim.sim.scenarios import find_scenario
+from worldsim.training.run import trained_on
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,8 @@ def judge(
 
 def refuse_training_data(checkpoint: Path, dataset: Dataset) -> None:
     """A model must be judged on what it was not trained on."""
-    run = checkpoint / "run.json"
-    try:
-        seen = json.loads(run.read_text())["data"] if run.is_file() else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{run} is damaged ({error}); a checkpoint works without it") from error
     digests = {dataset.digest, dataset.meta.get("source", {}).get("digest")}  # drawn anew, or not
-    if digests & set(seen if isinstance(seen, list) else [seen]) - {None}:
+    if digests & trained_on(checkpoint) - {None}:
         raise InputError(
             f"{checkpoint.name} was trained on {dataset.path}; record another with another --seed"
         )

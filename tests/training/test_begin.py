@@ -7,17 +7,22 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from test_training import SMALL
 
 from worldsim import checkpoints, cli
+from worldsim.actions import ActionSpec
 from worldsim.agents.collect import Collector
+from worldsim.data.cache import frame_cache
 from worldsim.data.clips import ClipDataset
+from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
-from worldsim.data.store import load_episode
+from worldsim.data.store import load_episode, save_episode
 from worldsim.errors import InputError
-from worldsim.models.dit import WorldModel
+from worldsim.info import facts_of
+from worldsim.judge import refuse_training_data
 from worldsim.models.load import load
 from worldsim.training.begin import begun
 from worldsim.training.feed import feed
@@ -52,9 +57,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(autouse=True)
+def same_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is changed in this checkout."""
+    monkeypatch.setattr("worldsim.training.run.revision", lambda: None)
+
+
 def test_weights_and_knowledge_are_those_of_the_checkpoint(folder: Path, tmp_path: Path) -> None:
-    still = replace(SMALL, settings=SMALL.settings.at_rate(1e-9))
-    out = trained([folder / "more"], tmp_path / "on", 1, still, begin=folder / "first")
+    out = trained([folder / "more"], tmp_path / "on", 1, begin=folder / "first", rate=1e-9)
     first, on = load(folder / "first"), load(out)
     for name, weight in first.state_dict().items():
         assert torch.allclose(on.state_dict()[name], weight, atol=1e-4), name
@@ -81,40 +91,95 @@ def test_clips_are_what_the_checkpoint_takes_them_for(folder: Path, tmp_path: Pa
     assert abs(depth_m - clips[0].depth_m).max() < 1e-3
 
 
-def test_it_is_made_again_and_resumed_to_the_bit(folder: Path, tmp_path: Path) -> None:
+def test_it_is_made_again_and_resumed_to_the_bit(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At its rate; to be resumed it needs the checkpoint no longer."""
     first, data = Path(shutil.copytree(folder / "first", tmp_path / "first")), folder / "more"
-    line = f"train --data {data} --begin {first} --rate 0.5 --workers 1 --precision float32"
-    whole = trained([data], tmp_path / "whole", 8, begin=first)
-    trained([data], tmp_path / "parts", 8, begin=first, pause_after=4)
-    parts = trained([data], tmp_path / "parts", 8, begin=first, resume=True)
-    weights = checkpoints.WEIGHTS
-    assert (whole / weights).read_bytes() == (parts / weights).read_bytes()
-    told = read_run(whole)
-    assert told["begin"] == checkpoints.digest(first) and told["begin_path"] == str(first)
-    assert again(whole, Options())[0].begin == first
-    assert cli.main(["train", "--from", str(whole), "--out", str(tmp_path / "again")]) == 0
-    assert (tmp_path / "again" / weights).read_bytes() == (whole / weights).read_bytes()
-    assert cli.main([*line.split(), "tiny", "--out", str(tmp_path / "x")]) == cli.BAD_INPUT
-    shutil.copy(whole / weights, first / weights)
-    with pytest.raises(InputError, match="another model now; say with --begin"):
+    whole = trained([data], tmp_path / "whole", 8, begin=first, rate=0.5)
+    trained([data], tmp_path / "parts", 8, begin=first, rate=0.5, pause_after=4)
+    weights, told = checkpoints.WEIGHTS, read_run(whole)
+    assert (told["begin"], told["rate"]) == (checkpoints.digest(first), 0.5)
+    assert told["recipe"]["settings"]["muon_rate"] == SMALL.settings.muon_rate
+    assert facts_of(str(whole))["run_begin"] == told["begin"]
+    out = tmp_path / "again"
+    assert cli.main(["train", "--from", str(whole), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"{out}: {whole} again"
+    assert (out / weights).read_bytes() == (whole / weights).read_bytes()
+    moved = first.rename(tmp_path / "moved")
+    options, notes = again(whole, Options(begin=moved, rate=0.2))
+    assert options.begin == moved and notes == ["rate 0.2 instead of 0.5"]
+    with pytest.raises(InputError, match="gone or another model now; say with --begin"):
         again(whole, Options())
-    assert again(whole, Options(begin=folder / "first"))[0].begin == folder / "first"
+    parts = trained([data], tmp_path / "parts", 8, rate=0.5, resume=True)
+    assert (whole / weights).read_bytes() == (parts / weights).read_bytes()
+    with pytest.raises(InputError, match="other rate"):
+        trained([data], parts, 8, resume=True)
+
+
+def test_what_the_checkpoint_was_trained_on_is_not_what_it_is_judged_on(
+    folder: Path, tmp_path: Path
+) -> None:
+    once = trained([folder / "more"], tmp_path / "once", 1, begin=folder / "first")
+    twice = trained([folder / "push"], tmp_path / "twice", 1, begin=once)
+    for name in ("swing", "push", "more"):
+        with pytest.raises(InputError, match="was trained on"):
+            refuse_training_data(twice, Dataset(folder / name))
+    refuse_training_data(twice, Dataset(record("push", tmp_path / "other", 11)))
 
 
 def test_what_does_not_fit_is_refused_and_nothing_written(folder: Path, tmp_path: Path) -> None:
     wide = replace(SMALL, architecture=replace(SMALL.architecture, width=48))
+    first, more = folder / "first", folder / "more"
     large = record("push", tmp_path / "large", 1, size_px=32)
-    other = record("occlude", tmp_path / "occlude", 1)
-    more = folder / "more"
-    for recipe, data, said in (
-        (wide, more, r"another shape than small \(width 32, not 48\)"),
-        (SMALL, large, r"draws \(64, 64\) px, the clips are \(32, 32\)"),
-        (SMALL, other, "occlude.*push, swing"),
+    occlude = record("occlude", tmp_path / "occlude", 1)
+    far = other(first, tmp_path / "far", depth_range_m=(2.0, 3.0))
+    scaled = other(first, tmp_path / "scaled", scale=2.0)
+    for begin, recipe, data, said in (
+        (first, wide, more, r"another shape than small \(width 32, not 48\)"),
+        (first, SMALL, large, "record with --size-px 64"),
+        (first, SMALL, occlude, "does not know occlude, only swing, push"),
+        (far, SMALL, more, "knows 2.00 to 3.00 m of depth in push, the clips have 1.82 to 2.16"),
+        (scaled, SMALL, more, "other actions than"),
     ):
         with pytest.raises(InputError, match=said):
-            trained([data], tmp_path / "out", 2, recipe, begin=folder / "first")
-    assert not (tmp_path / "out").exists()
-    line = f"train tiny --data {more} --out {tmp_path / 'out'} --rate"
-    for rate in ("0", "-1", "inf", "nan"):
+            trained([data], tmp_path / "out", 2, recipe, begin=begin)
+    inside = Path(shutil.copytree(folder / "first", tmp_path / "out/starts/first"))
+    with pytest.raises(InputError, match="lies in --out"):
+        trained([more], tmp_path / "out", 2, begin=inside)
+    broken = Path(shutil.copytree(folder / "first", tmp_path / "broken"))
+    checkpoints.starts(broken)[0].write_bytes(b"no episode")
+    with pytest.raises(InputError, match="starts/000"):
+        trained([more], tmp_path / "new", 2, begin=broken)
+    assert not (tmp_path / "new").exists()
+    line = f"train tiny --data {more} --out {tmp_path / 'new'} --rate"
+    for rate in ("0", "-1", "inf", "nan", "1e300"):
         assert cli.main([*line.split(), rate]) == cli.BAD_INPUT
-    assert isinstance(load(folder / "first"), WorldModel)
+
+
+def other(
+    first: Path, out: Path, depth_range_m: tuple[float, float] | None = None, scale: float = 1.0
+) -> Path:
+    """The checkpoint with another depth range of push and its actions' scales times this."""
+    shutil.copytree(first, out)
+    if depth_range_m is not None:
+        config = json.loads((out / checkpoints.CONFIG).read_text())
+        config["depth_range_m"][1] = depth_range_m
+        (out / checkpoints.CONFIG).write_text(json.dumps(config))
+    for path in checkpoints.starts(out):
+        episode = load_episode(path)
+        spec = episode.scene.action_spec
+        channels = tuple(replace(one, scale=scale * one.scale) for one in spec.channels)
+        scene = replace(episode.scene, action_spec=ActionSpec(channels))
+        save_episode(path, replace(episode, scene=scene))
+    return out
+
+
+def test_a_cache_that_is_made_anew_leaves_the_old_one_to_who_reads_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    clips = ClipDataset(folder / "more", 5, progress=False)
+    old = frame_cache(clips, tmp_path, progress=False)
+    before = old.depth.copy()
+    new = frame_cache(clips, tmp_path, progress=False, ranges_m=[(1.0, 4.0)])
+    assert np.array_equal(old.depth, before) and not np.array_equal(new.depth, before)

@@ -65,6 +65,11 @@ def find(name_or_path: str | Path) -> Path:
     return path
 
 
+def name_of(folder: Path) -> str:
+    """A shipped checkpoint's name, or the absolute path of another: what `find` takes."""
+    return folder.name if folder.parent == SHIPPED else str(folder.absolute())
+
+
 def digest(folder: Path) -> str:
     """Of a checkpoint's weights and config: equal ones draw the same."""
     model = b"".join((folder / name).read_bytes() for name in (WEIGHTS, CONFIG))

@@ -117,6 +117,7 @@ def _make(
     needed = sum(int(np.prod(shape)) * np.dtype(kind).itemsize for _, kind, shape in shapes)
     _refuse_full(folder, needed)
     for name, kind, shape in shapes:
+        (folder / f"{name}.npy").unlink(missing_ok=True)  # a run may still read the old one
         open_memmap(folder / f"{name}.npy", "w+", kind, shape).flush()
     ranges_m = [of_scenarios_m[clips.scenario_of(k)] for k in range(len(clips.datasets))]
     filler = _Filler(folder, [data.path for data in clips.datasets], ranges_m, first)

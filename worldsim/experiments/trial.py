@@ -132,20 +132,19 @@ def measured(model: WorldModel, episodes: Sequence[Episode], depth: bool) -> dic
     `HORIZONS` steps.
     """
     length = max(HORIZONS)
-    near_m = model.config.depth_range_m[0][0]
+    domain = model.domain(episodes[0].scene.scenario)
     if not depth:
-        blank = [np.full_like(episode.depth_m, near_m) for episode in episodes]
+        blank = [np.full_like(episode.depth_m, domain.depth_range_m[0]) for episode in episodes]
         episodes = [replace(e, depth_m=b) for e, b in zip(episodes, blank, strict=True)]
     found = Probe(episodes, model).measure(model)
     model.eval()
     row = {name: found[name] for name in ("one_step_ratio", "shuffle_ratio")}
     parts = [episode.part(0, length) for episode in episodes]
-    range_m = model.config.depth_range_m[0]
-    frames = np.stack([to_model(part.frames, part.depth_m, range_m) for part in parts])
+    frames = np.stack([to_model(p.frames, p.depth_m, domain.depth_range_m) for p in parts])
     actions = torch.from_numpy(np.stack([part.actions for part in parts]))
     truth = torch.from_numpy(frames)
     for passes in PASSES:
-        stepper = Stepper(model, passes)
+        stepper = Stepper(model, passes, domain.index)
         stepper.start(truth[:, :1])
         rng = torch.Generator().manual_seed(0)
         for step in range(1, length + 1):

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from worldsim import checkpoints
-from worldsim.data.clips import ClipDataset
-from worldsim.data.store import SUFFIX, load_episode, save_episode
+from worldsim.data.clips import ClipDataset, Known
+from worldsim.data.store import load_episode
+from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.models.dit import WorldModel
+from worldsim.models.domain import Domain
 from worldsim.models.load import load
+from worldsim.training.run import trained_on
 from worldsim.training.settings import Architecture, Recipe
+
+OUTSIDE = 0.1
+"""Largest share of the clips' depth that may lie outside of what the model knows, and is cut."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What a run notes of the checkpoint that it begins from, and the starts that it keeps.
+
+    `data` are digests of the recordings that the checkpoint was trained on, as far as is known.
+    """
+
+    digest: str
+    data: tuple[str, ...]
+    starts: tuple[Episode, ...]
+
+    @classmethod
+    def of(cls, checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> Begin:
+        """Raises InputError where checkpoint, recipe and clips do not go together; see `begun`."""
+        begun(checkpoint, recipe, clips)
+        starts = [load_episode(path) for path in checkpoints.starts(checkpoint)]
+        _check_actions(checkpoint, starts, clips)
+        kept = [one for one in starts if one.scene.scenario not in clips.scenarios]
+        data = trained_on(checkpoint)
+        return cls(checkpoints.digest(checkpoint), tuple(sorted(data)), tuple(kept))
 
 
 def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
@@ -33,30 +61,62 @@ def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
             f"{checkpoint} has another shape than {recipe.name} ({', '.join(other)}); give the "
             "recipe it was trained by"
         )
-    size_px = (config.height_px, config.width_px)
-    if clips.size_px != size_px:
-        raise InputError(f"{checkpoint} draws {size_px} px, the clips are {clips.size_px}")
+    if clips.size_px != (config.height_px, config.width_px):
+        raise InputError(
+            f"{checkpoint} draws {config.height_px} px, the clips are {clips.size_px}; record with "
+            f"--size-px {config.height_px}"
+        )
     for known in clips.known():
-        domain = model.domain(known.scenario)
-        for what, here, there in (
-            ("frames a second", domain.frame_rate_hz, known.frame_rate_hz),
-            ("action channels", domain.action_size, len(known.action_mean)),
-        ):
-            if here != there:
-                raise InputError(
-                    f"{checkpoint} has {here} {what} in {known.scenario}, the clips {there}"
-                )
+        if known.scenario not in config.scenarios:
+            raise InputError(
+                f"{checkpoint} does not know {known.scenario}, only "
+                f"{', '.join(config.scenarios)}; train a new model for it"
+            )
+        _check_known(checkpoint, model.domain(known.scenario), known)
     told = {name: value for name, value in config.items() if not name.startswith("_")}
     fresh: WorldModel = WorldModel.from_config(told)  # a loaded one's config says where it lay
     fresh.load_state_dict(model.state_dict())
     return fresh
 
 
-def keep_starts(checkpoint: Path, folder: Path, clips: ClipDataset) -> None:
-    """Add to a run's starts those of a checkpoint's scenarios that the clips do not show."""
-    number = len(checkpoints.starts(folder))
-    for path in checkpoints.starts(checkpoint):
-        episode = load_episode(path)
-        if episode.scene.scenario not in clips.scenarios:
-            save_episode(folder / "starts" / f"{number:03d}{SUFFIX}", episode)
-            number += 1
+def _check_known(checkpoint: Path, domain: Domain, known: Known) -> None:
+    (near_m, far_m), (least_m, most_m) = domain.depth_range_m, known.depth_range_m
+    outside_m = max(near_m - least_m, 0.0) + max(most_m - far_m, 0.0)
+    for what, mine, theirs, differs in (
+        (
+            "frames a second",
+            domain.frame_rate_hz,
+            known.frame_rate_hz,
+            domain.frame_rate_hz != known.frame_rate_hz,
+        ),
+        (
+            "action channels",
+            domain.action_size,
+            len(known.action_mean),
+            domain.action_size != len(known.action_mean),
+        ),
+        (
+            "m of depth",
+            f"{near_m:.2f} to {far_m:.2f}",
+            f"{least_m:.2f} to {most_m:.2f}",
+            outside_m > OUTSIDE * (most_m - least_m),
+        ),
+    ):
+        if differs:
+            raise InputError(
+                f"{checkpoint} knows {mine} {what} in {known.scenario}, the clips have {theirs}; "
+                "record as what it was trained on, or train a new model"
+            )
+
+
+def _check_actions(checkpoint: Path, starts: list[Episode], clips: ClipDataset) -> None:
+    """By the start episodes, as far as there are any: the config tells no units and scales."""
+    specs = {one.scene.scenario: one.scene.action_spec for one in starts}
+    for dataset in clips.datasets:
+        scene = dataset[0].scene
+        scenario = scene.scenario
+        if specs.get(scenario, scene.action_spec) != scene.action_spec:
+            raise InputError(
+                f"{dataset.path} has other actions than {checkpoint} knows in {scenario} (names, "
+                "units or scales, as in the split ood); record as what it was trained on"
+            )

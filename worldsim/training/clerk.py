@@ -85,8 +85,8 @@ class Clerk:
         model = averaged(state, worker.model)
         self.probed = self.probe.measure(model)
         self.diary.note({**self._where(), **self.probed})
-        save_state(out, state)
         save_model(out, model.half())
+        save_state(out, state)
         self.saved_step, self.saved_at = worker.step, time.monotonic()
 
     def _where(self) -> dict[str, Any]:

@@ -39,11 +39,26 @@ class Options:
     compile: Compile | None = None
     cache: Path | None = None
     begin: Path | None = None
+    rate: float | None = None
 
     def said(self) -> dict[str, Any]:
         """Those that were."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def trained_on(folder: Path) -> set[str]:
+    """Digests of the recordings a checkpoint was trained on, and those it began from; as known.
+
+    Raises InputError where its run.json is damaged.
+    """
+    path = folder / RUN
+    try:
+        told = json.loads(path.read_text()) if path.is_file() else {}
+        data = told["data"] if told else []
+        return {*(data if isinstance(data, list) else [data]), *told.get("begin_data", [])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error}); a checkpoint works without it") from error
 
 
 def made_by(
@@ -54,7 +69,7 @@ def made_by(
         "data_paths": [str(path.absolute()) for path in paths],
         "loaders": loaders,
         "cache": None if cache is None else str(cache.absolute()),
-        "begin_path": None if begin is None else str(begin.absolute()),
+        "begin_path": None if begin is None else checkpoints.name_of(begin),
         "command": shlex.join(sys.orig_argv),
         "git": revision(),
         "versions": versions(_PACKAGES),
@@ -91,9 +106,11 @@ def again(folder: Path, asked: Options) -> tuple[Options, list[str]]:
     if paths is None:
         raise InputError(f"{folder / RUN} does not say where its data were; name them with --data")
     moved = _other_data(folder, paths, digests, given=asked.data is not None)
+    changes = asked.said()
     if before.begin is not None and asked.begin is None:
         _refuse_other(folder, before.begin, told["begin"])
-    changes = asked.said()
+    elif asked.begin is not None and checkpoints.digest(asked.begin) == told.get("begin"):
+        before = replace(before, begin=asked.begin)  # the same, by another path perhaps
     if changes.keys() & {"minutes", "steps"}:
         changes |= {"minutes": asked.minutes, "steps": asked.steps}
     notes = [moved] if moved else []
@@ -129,8 +146,14 @@ def _options(told: Mapping[str, Any]) -> Options:
         told["precision"],
         "on" if told["compile"] else "off",
         None if cache is None else Path(cache),
-        None if told.get("begin") is None else Path(told["begin_path"]),
+        None if told.get("begin") is None else _found(told["begin_path"]),
+        told.get("rate"),
     )
+
+
+def _found(begin: str) -> Path:
+    """The folder of a shipped checkpoint's name, or of a path, whether it is there or not."""
+    return checkpoints.find(begin) if begin in checkpoints.names() else Path(begin)
 
 
 def _refuse_other(folder: Path, begin: Path, digest: str) -> None:

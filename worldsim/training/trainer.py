@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from worldsim import checkpoints
 from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import ClipDataset
 from worldsim.data.store import SUFFIX, save_episode
+from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.training import team
-from worldsim.training.begin import begun, keep_starts
+from worldsim.training.begin import Begin
 from worldsim.training.log import CURVE, METRICS
 from worldsim.training.loop import work
 from worldsim.training.machine import Compile, Precision, choose_precision, has_compiler
@@ -65,6 +66,7 @@ def train(
     cache: Path | None = None,
     shard: bool = False,
     begin: Path | None = None,
+    rate: float | None = None,
     progress: bool = True,
 ) -> Path:
     """Train `recipe` on one dataset or a mix by `weights`, write the run into `out`, return it.
@@ -79,7 +81,8 @@ def train(
     given; or a launcher started them (accelerate launch, torchrun), on any machines. Each has
     `loaders` processes that read clips for it ahead, or reads them itself; with a `cache` folder
     they decode or draw every frame once instead. With `shard` each keeps a part of the weights.
-    From the checkpoint `begin` come the first weights, and what the model knows of its scenarios.
+    From the checkpoint `begin` come the first weights, and what the model knows of its scenarios;
+    a run that is resumed has them already. `rate` is a share of the recipe's learning rates.
 
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
@@ -93,22 +96,30 @@ def train(
     clips = ClipDataset(
         paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress and local
     )
-    if begin is not None:
-        begun(begin, recipe, clips)  # refused before anything is written
+    out, own = Path(out), None
+    if resume and (out / RUN).is_file() and read_run(out).get("begin") is not None:
+        own = str(read_run(out)["begin"])
+    first = None if begin is None or own else Begin.of(begin, recipe, clips)
+    if begin is not None and out.resolve() in begin.resolve().parents:
+        raise InputError(f"--begin {begin} lies in --out {out}; use another --out")
     compiled = _compiles(compile, budget, shard)
     facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
     facts |= {"data": [data.digest for data in clips.datasets], "weights": list(clips.weights)}
     if precision == "auto":
         precision = _chosen(out, resume)
     facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
-    facts |= {"begin": None if begin is None else checkpoints.digest(begin)}
+    facts |= {"begin": own if begin is None else checkpoints.digest(begin)}
+    facts |= {"rate": None if rate == 1.0 else rate}
     origin = made_by(paths, loaders, cache, begin)
+    if first is not None:
+        origin["begin_data"] = list(first.data)
+    starts = () if first is None else first.starts
     with ExitStack() as held:
-        team.by_main(lambda: _take(held, Path(out), clips, resume, facts, origin, begin))
+        team.by_main(lambda: _take(held, out, clips, resume, facts, origin, starts))
         job = Job(
-            recipe=recipe,
+            recipe=replace(recipe, settings=settings.at_rate(rate or 1.0)),
             clips=clips,
-            out=Path(out),
+            out=out,
             minutes=budget.minutes,
             steps=budget.steps,
             resume=resume,
@@ -121,7 +132,7 @@ def train(
             progress=progress,
             cache=cache,
             shard=shard,
-            begin=begin,
+            begin=out if own else begin,
         )
         alone = workers == 1 or team.joined().num_processes > 1
         stopped = work(job) if alone else team.start(partial(work, job), workers)
@@ -159,15 +170,16 @@ def _take(
     resume: bool,
     facts: dict[str, Any],
     origin: dict[str, Any],
-    begin: Path | None,
+    starts: Sequence[Episode],
 ) -> None:
-    """Hold `out` for this run, a new one described in it by `facts` and `origin`."""
+    """Hold `out` for this run, a new one described in it by `facts` and `origin`.
+
+    Its start episodes are some that are held out, and `starts`.
+    """
     _refuse(out, resume, facts)
     held.enter_context(locked(out, "training in"))
     if not resume:
-        _prepare(out, clips, facts | origin)
-        if begin is not None:
-            keep_starts(begin, out, clips)
+        _prepare(out, clips, facts | origin, starts)
 
 
 def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
@@ -190,19 +202,24 @@ def _refuse(out: Path, resume: bool, facts: dict[str, Any]) -> None:
         raise InputError(f"{out} was trained with other {' and '.join(other)}; use a new --out")
 
 
-def _prepare(out: Path, clips: ClipDataset, facts: dict[str, Any]) -> None:
-    """Describe a new run in `out` and put its start episodes there, from those held out."""
-    write_starts(out, clips)
+def _prepare(
+    out: Path, clips: ClipDataset, facts: dict[str, Any], starts: Sequence[Episode]
+) -> None:
+    """Describe a new run in `out` and put its start episodes there."""
+    write_starts(out, clips, starts)
     for name in (METRICS, CURVE):
         (out / name).unlink(missing_ok=True)
     write_whole(out / RUN, f"{json.dumps(facts, indent=1)}\n".encode())
 
 
-def write_starts(folder: Path, clips: ClipDataset) -> None:
-    """Put start episodes into a checkpoint, in place of those that are there."""
+def write_starts(folder: Path, clips: ClipDataset, more: Sequence[Episode] = ()) -> None:
+    """Put start episodes into a checkpoint, in place of those that are there.
+
+    They are the first frames of some that are held out, and `more`.
+    """
     starts = folder / STARTS
     shutil.rmtree(starts, ignore_errors=True)
     starts.mkdir(parents=True)
-    for number, episode in enumerate(clips.held_out_episodes(STARTS_EACH)):
+    for number, episode in enumerate([*clips.held_out_episodes(STARTS_EACH), *more]):
         start = episode.part(0, min(START_FRAMES - 1, episode.steps))
         save_episode(starts / f"{number:03d}{SUFFIX}", start)
