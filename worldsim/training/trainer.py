@@ -96,23 +96,18 @@ def train(
     clips = ClipDataset(
         paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress and local
     )
-    out, own = Path(out), None
-    if resume and (out / RUN).is_file() and read_run(out).get("begin") is not None:
-        own = str(read_run(out)["begin"])
-    first = None if begin is None or own else Begin.of(begin, recipe, clips)
-    if begin is not None and out.resolve() in begin.resolve().parents:
-        raise InputError(f"--begin {begin} lies in --out {out}; use another --out")
+    out = Path(out)
+    first = _first(begin, out, resume, recipe, clips)
     compiled = _compiles(compile, budget, shard)
     facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
     facts |= {"data": [data.digest for data in clips.datasets], "weights": list(clips.weights)}
     if precision == "auto":
         precision = _chosen(out, resume)
     facts |= {"workers": workers, "seed": seed, "precision": precision, "compile": compiled}
-    facts |= {"begin": own if begin is None else checkpoints.digest(begin)}
+    facts |= {"begin": None if first is None else first.digest}
     facts |= {"rate": None if rate == 1.0 else rate}
     origin = made_by(paths, loaders, cache, begin)
-    if first is not None:
-        origin["begin_data"] = list(first.data)
+    origin |= {"begin_data": [] if first is None else list(first.data)}
     starts = () if first is None else first.starts
     with ExitStack() as held:
         team.by_main(lambda: _take(held, out, clips, resume, facts, origin, starts))
@@ -132,13 +127,25 @@ def train(
             progress=progress,
             cache=cache,
             shard=shard,
-            begin=out if own else begin,
+            begin=out if resume and first is not None else begin,
         )
         alone = workers == 1 or team.joined().num_processes > 1
         stopped = work(job) if alone else team.start(partial(work, job), workers)
     if stopped:
         raise KeyboardInterrupt
     return Path(out)
+
+
+def _first(
+    begin: Path | None, out: Path, resume: bool, recipe: Recipe, clips: ClipDataset
+) -> Begin | None:
+    """What a run begins from; one that is resumed has all of it already, but the digest."""
+    if begin is not None and out.resolve() in begin.resolve().parents:
+        raise InputError(f"--begin {begin} lies in --out {out}; use another --out")
+    if resume and (out / RUN).is_file():
+        own = read_run(out).get("begin") if begin is None else checkpoints.digest(begin)
+        return None if own is None else Begin(own, (), ())
+    return None if begin is None else Begin.of(begin, recipe, clips)
 
 
 def _chosen(out: Path, resume: bool) -> Precision:
