@@ -53,9 +53,11 @@ def trained_on(folder: Path) -> set[str]:
     Raises InputError where its run.json is damaged.
     """
     path = folder / RUN
+    if not path.is_file():
+        return set()
     try:
-        told = json.loads(path.read_text()) if path.is_file() else {}
-        data = told["data"] if told else []
+        told = json.loads(path.read_text())
+        data = told["data"]
         return {*(data if isinstance(data, list) else [data]), *told.get("begin_data", [])}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged ({error}); a checkpoint works without it") from error
