@@ -21,8 +21,10 @@ from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
 from worldsim.data.store import load_episode, save_episode
 from worldsim.errors import InputError
+from worldsim.experiments import trial as trials
 from worldsim.info import facts_of
 from worldsim.judge import refuse_training_data
+from worldsim.models.dit import WorldModel
 from worldsim.models.load import load
 from worldsim.training.begin import begun
 from worldsim.training.feed import feed
@@ -126,6 +128,26 @@ def test_what_the_checkpoint_was_trained_on_is_not_what_it_is_judged_on(
         with pytest.raises(InputError, match="was trained on"):
             refuse_training_data(twice, Dataset(folder / name))
     refuse_training_data(twice, Dataset(record("push", tmp_path / "other", 11)))
+
+
+def test_experiments_measure_the_scenario_of_the_episodes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever number the model gives it."""
+    monkeypatch.setattr(trials, "HORIZONS", (2, 5))
+    clips = ClipDataset(folder / "push", 5, progress=False)
+    second = begun(folder / "first", SMALL, clips)
+    config = {name: value for name, value in second.config.items() if name[0] != "_"}
+    listed = ("scenarios", "frame_rate_hz", "depth_range_m", "action_mean", "action_std", "passes")
+    config |= {name: list(config[name])[::-1] for name in listed}
+    first = WorldModel.from_config(config)
+    by_number = {"action_in", "action_bias", "scenario", "mean_image"}
+    weights = second.state_dict().items()
+    first.load_state_dict({k: w.flip(0) if k in by_number else w for k, w in weights})
+    assert (first.domain("push").index, second.domain("push").index) == (0, 1)
+    episodes = [Dataset(folder / "push")[index] for index in range(2)]
+    rows = [trials.measured(model.eval(), episodes, True) for model in (first, second)]
+    assert rows[0] == pytest.approx(rows[1], rel=1e-3)
 
 
 def test_what_does_not_fit_is_refused_and_nothing_written(folder: Path, tmp_path: Path) -> None:
