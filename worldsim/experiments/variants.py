@@ -38,6 +38,7 @@ class VelocityModel(WorldModel):
             blank = (hidden_states == 0).flatten(2).all(-1)[..., None, None, None]
             hidden_states = torch.where(blank, noise, hidden_states)
         flow = super().forward(hidden_states, timestep, *args, **named)
+        assert isinstance(flow, Tensor)
         drawn: Tensor = hidden_states + (1 - timestep[..., None, None, None]) * flow
         return drawn
 

@@ -20,6 +20,7 @@ from worldsim.frames import CHANNELS
 from worldsim.models.attention import Attention, Rotation, grid_rotation, rotation
 from worldsim.models.cache import TimeCache
 from worldsim.models.domain import ACTION_CHANNELS, Domain, action_tables, check_domains
+from worldsim.models.gate import Gate
 from worldsim.models.patches import Refiner, patchify, unpatchify
 
 
@@ -76,9 +77,9 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     Of each of the `scenarios`: `action_mean` and `action_std` normalise its actions, one number a
     channel; `depth_range_m` (near, far) is what model depth -1 and 1 stand for. `window` is how
-    many frames attention over time may look back, `refine` the width of the `Refiner` (0: none).
-    Stepped on, a `pinned` model never forgets the first frame, see TimeCache; `passes` a frame draw
-    each scenario best, one where none are given.
+    many frames attention over time may look back, `refine` the width of the `Refiner` (0: none),
+    `gate` that of the `Gate` (0: none). Stepped on, a `pinned` model never forgets the first frame,
+    see TimeCache; `passes` a frame draw each scenario best, one where none are given.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -102,6 +103,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         format_version: int = 2,
         pinned: bool = False,
         passes: Sequence[int] = (),
+        gate: int = 0,
     ) -> None:
         super().__init__()
         if height_px % patch_px or width_px % patch_px:
@@ -112,8 +114,8 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError("layers and window must be at least 1, registers at least 0")
         if pinned and window < 2:
             raise ValueError("a pinned first frame needs a window of 2 frames or more")
-        if refine and patch_px % 4:
-            raise ValueError(f"a refiner needs patches of a multiple of 4 px, got {patch_px}")
+        if (refine or gate) and patch_px % 4:
+            raise ValueError(f"a refiner or gate needs patches of 4, 8, ... px, got {patch_px}")
         check_domains(scenarios, frame_rate_hz, depth_range_m, action_mean, action_std, passes)
         count, rows, columns = len(scenarios), height_px // patch_px, width_px // patch_px
         values = CHANNELS * patch_px**2
@@ -137,6 +139,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.final = nn.Linear(width, 2 * width)
         self.head = nn.Linear(width, values)
         self.refiner = Refiner(patch_px, refine) if refine else None
+        self.gating = Gate(patch_px, width, gate) if gate else None
         for zeroed in (self.modulation, self.final, self.head):
             nn.init.zeros_(zeroed.weight)
             nn.init.zeros_(zeroed.bias)
@@ -237,8 +240,9 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         action_given: Tensor | None = None,
         causal: bool | Tensor = True,
         cache: TimeCache | None = None,
-    ) -> Tensor:
-        """Clean frames (b, t, 4, H, W) in model values.
+        thought: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Clean frames (b, t, 4, H, W) in model values; also what a gate sees where `thought`.
 
         hidden_states (b, t, 4, H, W): s * frame + (1 - s) * noise; timestep (b, t): the signal
         level s, 0 pure noise, 1 clean; actions (b, t, A): the action that leads INTO the frame;
@@ -272,12 +276,12 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
             layer += 1 if block.over_time else 0
         x = x[:, :, self.config.registers :]
         shift, scale = last.chunk(2, -1)
-        patches = self.head(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)
-        images = unpatchify(patches, self.config.patch_px, self.config.height_px)
+        tokens = F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift
+        images = unpatchify(self.head(tokens), self.config.patch_px, self.config.height_px)
         if self.refiner is not None:
             images = self.refiner(images)
         drawn: Tensor = mean + images
-        return drawn
+        return (drawn, tokens) if thought else drawn
 
     def time_mask(self, frames: int, causal: bool | Tensor, device: torch.device) -> Tensor:
         """True where frame (row) may look at frame (column).

@@ -16,7 +16,7 @@ from worldsim.models.dit import WorldModel
 
 FORMAT_VERSION = 2
 _LIBRARY_KEYS = {"_class_name", "_diffusers_version", "_name_or_path"}
-_LATER = {"passes", "pinned"}
+_LATER = {"gate", "passes", "pinned"}
 """What configs of this version may lack: its default is what was drawn before there was one."""
 _PICKLES = ("*.bin", "*.pth", "*.ckpt", "*.pkl")
 

@@ -50,9 +50,10 @@ class Stepper:
     """A batch of dreams that take one action each and draw one frame each.
 
     `passes` = 1 draws the mean of what may follow, without noise; more passes refine a noised
-    draft: steps of the `scheduler` along the flow from noise to frame. `scenario` is the index of
-    the dreams' domain, see WorldModel.domain. A model in half precision computes in it, where
-    torch.autocast does; frames stay float32.
+    draft: steps of the `scheduler` along the flow from noise to frame. What does not change by a
+    model's gate stays as it is. `scenario` is the index of the dreams' domain, see
+    WorldModel.domain. A model in half precision computes in it, where torch.autocast does; frames
+    stay float32.
 
     With `doubts` every frame is drawn once more, by one further pass from itself and as much noise,
     which changes no frame. `doubt` (b,) is by how much the two drafts' depth differs: the mean over
@@ -103,7 +104,8 @@ class Stepper:
         """
         if self.last is None:
             raise ValueError("start the stepper with frames before stepping it")
-        drawn = self._draw(actions, self.last, generator).clamp(-1.0, 1.0)
+        drawn, tokens = self._draw(actions, self.last, generator)
+        drawn = self._kept(drawn.clamp(-1.0, 1.0), tokens, self.last)
         if self.doubts:
             self.doubt = self.doubt + self._difference(drawn, actions, self.last)
         self.cache.advance()
@@ -116,35 +118,56 @@ class Stepper:
         generator = torch.Generator().manual_seed(0)
         noise = randn_tensor(drawn.shape[1:], generator=generator, device=drawn.device)
         kept = self.cache.take()  # the pass writes the frame's slot
-        again = self._pass(0.5 * drawn + 0.5 * noise, 0.5, actions, last)
+        again = self._kept(*self._pass(0.5 * drawn + 0.5 * noise, 0.5, actions, last), last)
         self.cache = kept
         return (again - drawn)[:, -1].abs().mean((-2, -1))
 
-    def _draw(self, actions: Tensor, last: Tensor, generator: Generators) -> Tensor:
+    def _kept(self, drawn: Tensor, tokens: Tensor | None, last: Tensor) -> Tensor:
+        """The drawn frame where it changes the last; all of it without a gate."""
+        gate = self.model.gating
+        if gate is None or tokens is None:
+            return drawn
+        with self._precision():
+            logits = gate(last, drawn, tokens)
+        kept: Tensor = gate.through(last, drawn, logits)
+        return kept
+
+    def _draw(
+        self, actions: Tensor, last: Tensor, generator: Generators
+    ) -> tuple[Tensor, Tensor | None]:
         if self.passes == 1:
             return self._pass(torch.zeros_like(last), 0.0, actions, last)
         state: Tensor = randn_tensor(last.shape, generator=generator, device=last.device)
         self.scheduler.set_timesteps(sigmas=[1 - i / self.passes for i in range(self.passes)])
         sigmas = self.scheduler.sigmas[:-1].tolist()
         for sigma, timestep in zip(sigmas, self.scheduler.timesteps, strict=True):
-            frame = self._pass(state, 1.0 - sigma, actions, last)
+            frame, tokens = self._pass(state, 1.0 - sigma, actions, last)
             flow = (state - frame) / sigma
             (state,) = self.scheduler.step(flow, timestep, state, return_dict=False)
-        return state
+        return state, tokens
 
-    def _pass(self, state: Tensor, level: float, actions: Tensor, last: Tensor) -> Tensor:
+    def _pass(
+        self, state: Tensor, level: float, actions: Tensor, last: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """The clean frame, and what a gate sees if there is one."""
+        gated = self.model.gating is not None
         timestep = torch.full((len(state), 1), level, device=state.device)
-        half = self.dtype != torch.float32
-        with torch.autocast(state.device.type, self.dtype, enabled=half):
-            drawn: Tensor = self.model(
+        with self._precision():
+            out = self.model(
                 state[:, None],
                 timestep,
                 actions[:, None],
                 last[:, None],
                 self.scenario.expand(len(state)),
                 cache=self.cache,
+                thought=gated,
             )
-        return drawn[:, 0].to(state)
+        drawn, tokens = (out[0][:, 0], out[1][:, 0]) if gated else (out[:, 0], None)
+        return drawn.to(state), tokens
+
+    def _precision(self) -> torch.autocast:
+        half = self.dtype != torch.float32
+        return torch.autocast(self.model.device.type, self.dtype, enabled=half)
 
     @torch.inference_mode()
     def snapshot(self, dreams: Sequence[int] | None = None) -> Snapshot:

@@ -46,10 +46,12 @@ def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
     """The model of a checkpoint, to be trained on `clips`.
 
     What it knows of its scenarios (actions, depth range, mean image) stays; clips may be of some of
-    them. Raises InputError where the recipe has another shape, or clips do not fit the model.
+    them. A gate does not stay: it is learnt anew after the model. Raises InputError where the
+    recipe has another shape, or clips do not fit the model.
     """
     model = load(checkpoint)
     config = model.config
+    check_clips(checkpoint, model, clips)
     mine = {name: config.get(name) for name in asdict(Architecture())}
     mine["patches"] = config.height_px // config.patch_px
     wanted = asdict(recipe.architecture)
@@ -61,6 +63,24 @@ def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
             f"{checkpoint} has another shape than {recipe.name} ({', '.join(other)}); give the "
             "recipe it was trained by"
         )
+    return copied(model, gate=0)
+
+
+def copied(model: WorldModel, gate: int) -> WorldModel:
+    """The same weights without the config's note of where they lay, and with another gate.
+
+    A gate is of one model's way to draw, so it is not taken over.
+    """
+    told = {name: value for name, value in model.config.items() if not name.startswith("_")}
+    fresh: WorldModel = WorldModel.from_config(told | {"gate": gate})
+    weights = {n: w for n, w in model.state_dict().items() if not n.startswith("gating.")}
+    fresh.load_state_dict(weights, strict=False)
+    return fresh
+
+
+def check_clips(checkpoint: Path, model: WorldModel, clips: ClipDataset) -> None:
+    """Raises InputError where clips are not of what a checkpoint's model knows."""
+    config = model.config
     if clips.size_px != (config.height_px, config.width_px):
         raise InputError(
             f"{checkpoint} draws {config.height_px} px, the clips are {clips.size_px}; record with "
@@ -73,10 +93,6 @@ def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
                 f"{', '.join(config.scenarios)}; train a new model for it"
             )
         _check_known(checkpoint, model.domain(known.scenario), known)
-    told = {name: value for name, value in config.items() if not name.startswith("_")}
-    fresh: WorldModel = WorldModel.from_config(told)  # a loaded one's config says where it lay
-    fresh.load_state_dict(model.state_dict())
-    return fresh
 
 
 def _check_known(checkpoint: Path, domain: Domain, known: Known) -> None:

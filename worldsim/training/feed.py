@@ -41,10 +41,11 @@ def feed(
         yield from _kept(clips, domains, size, first, stride, device, max(1, loaders), cache)
         return
     for recorded in batches(clips, size, first, stride, loaders):
-        yield _clip(recorded, domains).to(device)
+        yield recorded_clip(recorded, domains).to(device)
 
 
-def _clip(recorded: RecordedClip, domains: Sequence[Domain]) -> Clip:
+def recorded_clip(recorded: RecordedClip, domains: Sequence[Domain]) -> Clip:
+    """A batch in model values; `domains` by its numbers of scenarios."""
     frames, depth_m = np.asarray(recorded.frames), np.asarray(recorded.depth_m)
     of = [domains[number] for number in torch.as_tensor(recorded.scenario).tolist()]
     rows = zip(frames, depth_m, of, strict=True)

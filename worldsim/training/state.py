@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     os.replace(draft, folder / STATE)
 
 
-def load_state(folder: Path) -> dict[str, Any]:
-    """Raises InputError where there is no readable state."""
+def load_state(folder: Path, keys: Set[str] = KEYS) -> dict[str, Any]:
+    """A state of these `keys`. Raises InputError where there is no readable state."""
     path = folder / STATE
     if not path.is_file():
         raise InputError(f"nothing to resume in {folder}: {STATE} is missing")
@@ -65,7 +66,7 @@ def load_state(folder: Path) -> dict[str, Any]:
             state = _together(json.loads(file.metadata()["state"]), tensors)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error}); start again in another --out") from error
-    if not isinstance(state, dict) or set(state) != KEYS:
+    if not isinstance(state, dict) or set(state) != keys:
         raise InputError(f"{path} is no training state; start again in another --out")
     return state
 
