@@ -217,6 +217,7 @@ def checkpoint_facts(folder: Path) -> Facts:
         raise InputError(f"{path} is damaged or no worldsim model ({error!r})") from error
     names = ("width", "layers", "heads", "patch_px", "time_every", "registers", "window", "refine")
     facts["architecture"] = {name: config.get(name) for name in names}
+    facts["architecture"]["gate"] = config.get("gate", 0)
     starts = checkpoints.starts(folder)
     facts["start_episodes"] = len(starts)
     if starts:

@@ -120,6 +120,15 @@ def test_it_sees_what_the_transformer_thought() -> None:
     assert not differs[:, 0].any()  # beyond the reach of three convolutions
 
 
+def test_a_nan_is_not_kept() -> None:
+    gate = Gate(patch_px=8, width=8, channels=4)
+    kept = gate.kept(torch.tensor([[[[float("nan"), -9.0, 9.0, 0.0]]]]))
+    assert kept[0, 0, 0].tolist() == [False] * 2 + [True] * 2 + [False] * 4
+    model = made()
+    torch.nn.init.constant_(model.head.bias, float("nan"))
+    assert play(Stepper(model))[-1].isnan().all()
+
+
 def test_half_precision_draws_through_it_as_well() -> None:
     model = made().to(torch.bfloat16)
     frames = play(Stepper(model))

@@ -240,9 +240,9 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         action_given: Tensor | None = None,
         causal: bool | Tensor = True,
         cache: TimeCache | None = None,
-        thought: bool = False,
+        with_tokens: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Clean frames (b, t, 4, H, W) in model values; also what a gate sees where `thought`.
+        """Clean frames (b, t, 4, H, W) in model values, and `with_tokens` those for the gate.
 
         hidden_states (b, t, 4, H, W): s * frame + (1 - s) * noise; timestep (b, t): the signal
         level s, 0 pure noise, 1 clean; actions (b, t, A): the action that leads INTO the frame;
@@ -281,7 +281,7 @@ class WorldModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
         if self.refiner is not None:
             images = self.refiner(images)
         drawn: Tensor = mean + images
-        return (drawn, tokens) if thought else drawn
+        return (drawn, tokens) if with_tokens else drawn
 
     def time_mask(self, frames: int, causal: bool | Tensor, device: torch.device) -> Tensor:
         """True where frame (row) may look at frame (column).

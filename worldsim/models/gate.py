@@ -53,11 +53,10 @@ class Gate(nn.Module):
         logits: Tensor = self.logit(x)
         return logits
 
-    def through(self, previous: Tensor, drawn: Tensor, logits: Tensor) -> Tensor:
-        """The drawn frames (n, 4, H, W), where they probably do not change the previous ones."""
-        cells = (logits > math.log(OPEN_FROM / (1.0 - OPEN_FROM))).float()
-        opened = F.interpolate(cells, scale_factor=float(self.cell_px), mode="nearest") > 0.5
-        return torch.where(opened, drawn, previous)
+    def kept(self, logits: Tensor) -> Tensor:
+        """Where nothing changes: (n, 1, H, W). A NaN is not kept, so that it is seen."""
+        cells = (logits <= math.log(OPEN_FROM / (1.0 - OPEN_FROM))).float()
+        return F.interpolate(cells, scale_factor=float(self.cell_px), mode="nearest") > 0.5
 
     def changed(self, before: Tensor, after: Tensor) -> Tensor:
         """The truth of it: 1 for cells (n, 1, Y, X) with a change, or one within two pixels.

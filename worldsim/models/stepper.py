@@ -105,31 +105,41 @@ class Stepper:
         if self.last is None:
             raise ValueError("start the stepper with frames before stepping it")
         drawn, tokens = self._draw(actions, self.last, generator)
-        drawn = self._kept(drawn.clamp(-1.0, 1.0), tokens, self.last)
+        drawn = drawn.clamp(-1.0, 1.0)
+        kept = self._kept(self.last, drawn, tokens)
+        drawn = torch.where(kept, self.last, drawn)
         if self.doubts:
-            self.doubt = self.doubt + self._difference(drawn, actions, self.last)
+            self.doubt = self.doubt + self._difference(drawn, actions, self.last, kept)
         self.cache.advance()
         self.last = drawn
         return drawn
 
-    def _difference(self, drawn: Tensor, actions: Tensor, last: Tensor) -> Tensor:
-        """Mean difference (b,) in depth of frames (b, 4, H, W) and their drafts from half noise."""
+    def _difference(self, drawn: Tensor, actions: Tensor, last: Tensor, kept: Tensor) -> Tensor:
+        """Mean difference (b,) in depth of frames (b, 4, H, W) and their drafts from half noise.
+
+        There is none where a pixel is `kept`.
+        """
         # The same noise for every frame and dream: a doubt alone is one in a batch, and repeats.
         generator = torch.Generator().manual_seed(0)
         noise = randn_tensor(drawn.shape[1:], generator=generator, device=drawn.device)
-        kept = self.cache.take()  # the pass writes the frame's slot
-        again = self._kept(*self._pass(0.5 * drawn + 0.5 * noise, 0.5, actions, last), last)
-        self.cache = kept
-        return (again - drawn)[:, -1].abs().mean((-2, -1))
+        kept_cache = self.cache.take()  # the pass writes the frame's slot
+        again, _ = self._pass(0.5 * drawn + 0.5 * noise, 0.5, actions, last)
+        self.cache = kept_cache
+        return torch.where(kept, 0.0, again - drawn)[:, -1].abs().mean((-2, -1))
 
-    def _kept(self, drawn: Tensor, tokens: Tensor | None, last: Tensor) -> Tensor:
-        """The drawn frame where it changes the last; all of it without a gate."""
+    def _kept(self, last: Tensor, drawn: Tensor, tokens: Tensor | None) -> Tensor:
+        """Where a gate keeps the last frame (b, 1, H, W); nowhere without one.
+
+        One dream at a time on a CPU, as in WorldModel.modulate.
+        """
         gate = self.model.gating
         if gate is None or tokens is None:
-            return drawn
+            return torch.zeros_like(drawn[:, :1], dtype=torch.bool)
+        size = 1 if drawn.device.type == "cpu" else len(drawn)
+        rows = zip(last.split(size), drawn.split(size), tokens.split(size), strict=True)
         with self._precision():
-            logits = gate(last, drawn, tokens)
-        kept: Tensor = gate.through(last, drawn, logits)
+            logits = torch.cat([gate(*row) for row in rows])
+        kept: Tensor = gate.kept(logits)
         return kept
 
     def _draw(
@@ -160,7 +170,7 @@ class Stepper:
                 last[:, None],
                 self.scenario.expand(len(state)),
                 cache=self.cache,
-                thought=gated,
+                with_tokens=gated,
             )
         drawn, tokens = (out[0][:, 0], out[1][:, 0]) if gated else (out[:, 0], None)
         return drawn.to(state), tokens

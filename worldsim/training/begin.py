@@ -36,7 +36,6 @@ class Begin:
         """Raises InputError where checkpoint, recipe and clips do not go together; see `begun`."""
         begun(checkpoint, recipe, clips)
         starts = [load_episode(path) for path in checkpoints.starts(checkpoint)]
-        _check_actions(checkpoint, starts, clips)
         kept = [one for one in starts if one.scene.scenario not in clips.scenarios]
         data = trained_on(checkpoint)
         return cls(checkpoints.digest(checkpoint), tuple(sorted(data)), tuple(kept))
@@ -73,8 +72,9 @@ def copied(model: WorldModel, gate: int) -> WorldModel:
     """
     told = {name: value for name, value in model.config.items() if not name.startswith("_")}
     fresh: WorldModel = WorldModel.from_config(told | {"gate": gate})
-    weights = {n: w for n, w in model.state_dict().items() if not n.startswith("gating.")}
-    fresh.load_state_dict(weights, strict=False)
+    weights = model.state_dict()
+    own = {name: weight for name, weight in fresh.state_dict().items() if "gating." in name}
+    fresh.load_state_dict({n: w for n, w in weights.items() if "gating." not in n} | own)
     return fresh
 
 
@@ -93,6 +93,7 @@ def check_clips(checkpoint: Path, model: WorldModel, clips: ClipDataset) -> None
                 f"{', '.join(config.scenarios)}; train a new model for it"
             )
         _check_known(checkpoint, model.domain(known.scenario), known)
+    _check_actions(checkpoint, clips)
 
 
 def _check_known(checkpoint: Path, domain: Domain, known: Known) -> None:
@@ -125,8 +126,9 @@ def _check_known(checkpoint: Path, domain: Domain, known: Known) -> None:
             )
 
 
-def _check_actions(checkpoint: Path, starts: list[Episode], clips: ClipDataset) -> None:
+def _check_actions(checkpoint: Path, clips: ClipDataset) -> None:
     """By the start episodes, as far as there are any: the config tells no units and scales."""
+    starts = [load_episode(path) for path in checkpoints.starts(checkpoint)]
     specs = {one.scene.scenario: one.scene.action_spec for one in starts}
     for dataset in clips.datasets:
         scene = dataset[0].scene

@@ -19,7 +19,7 @@ from worldsim.training.settings import Architecture, Recipe, Settings
 if TYPE_CHECKING:
     from worldsim.training.machine import Compile, Precision
 
-RUN = "run.json"
+RUN, GATE = "run.json", "gate.json"
 _PACKAGES = ("worldsim", "torch", "diffusers", "accelerate", "numpy", "safetensors")
 
 
@@ -48,19 +48,20 @@ class Options:
 
 
 def trained_on(folder: Path) -> set[str]:
-    """Digests of the recordings a checkpoint was trained on, and those it began from; as known.
+    """Digests of what a checkpoint, the one it began from and its gate were trained on; as known.
 
-    Raises InputError where its run.json is damaged.
+    Raises InputError where its run.json or gate.json is damaged.
     """
-    path = folder / RUN
-    if not path.is_file():
-        return set()
-    try:
-        told = json.loads(path.read_text())
-        data = told["data"]
-        return {*(data if isinstance(data, list) else [data]), *told.get("begin_data", [])}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is damaged ({error}); a checkpoint works without it") from error
+    found: set[str] = set()
+    for path in (folder / name for name in (RUN, GATE) if (folder / name).is_file()):
+        try:
+            told = json.loads(path.read_text())
+            data = told["data"]
+            found |= {*(data if isinstance(data, list) else [data]), *told.get("begin_data", [])}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"{path} is damaged ({error}); a checkpoint works without it"
+            raise InputError(what) from error
+    return found
 
 
 def made_by(
@@ -116,6 +117,8 @@ def again(folder: Path, asked: Options) -> tuple[Options, list[str]]:
     if changes.keys() & {"minutes", "steps"}:
         changes |= {"minutes": asked.minutes, "steps": asked.steps}
     notes = [moved] if moved else []
+    if (folder / GATE).is_file():
+        notes.append("without its gate: python -m worldsim.training.gating learns one")
     for name in sorted(changes.keys() - {"data"}):
         value, was = changes[name], getattr(before, name)
         if value != was:

@@ -43,23 +43,23 @@ def save_model(folder: Path, model: WorldModel) -> None:
     shutil.rmtree(draft)
 
 
-def save_state(folder: Path, state: dict[str, Any]) -> None:
+def save_state(folder: Path, state: dict[str, Any], name: str = STATE) -> None:
     """Write everything that a run needs to go on bit by bit: tensors, and the rest as JSON."""
     tensors: dict[str, Tensor] = {}
     rest = {"state": json.dumps(_apart(state, tensors))}
-    draft = folder / f".{STATE}.{os.getpid()}"
+    draft = folder / f".{name}.{os.getpid()}"
     save_file(tensors, draft, rest)
     draft.chmod(READABLE)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(draft, folder / STATE)
+    os.replace(draft, folder / name)
 
 
-def load_state(folder: Path, keys: Set[str] = KEYS) -> dict[str, Any]:
-    """A state of these `keys`. Raises InputError where there is no readable state."""
-    path = folder / STATE
+def load_state(folder: Path, name: str = STATE, keys: Set[str] = KEYS) -> dict[str, Any]:
+    """Raises InputError where there is no readable state of these `keys`."""
+    path = folder / name
     if not path.is_file():
-        raise InputError(f"nothing to resume in {folder}: {STATE} is missing")
+        raise InputError(f"nothing to resume in {folder}: {name} is missing")
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
