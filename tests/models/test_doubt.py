@@ -22,12 +22,13 @@ def made(std: float = 0.15) -> WorldModel:
 
 
 def play(stepper: Stepper, rows: slice = slice(None), steps: int = 7) -> list[Tensor]:
+    """The start frames and what is drawn on from them, of two dreams or some."""
     rng = torch.Generator().manual_seed(1)
     start = torch.rand(2, 1, 4, 32, 32, generator=rng)[rows] * 2.0 - 1.0
     actions = torch.randn(2, steps, 2, generator=rng)[rows]
     noise = [torch.Generator().manual_seed(3 + i) for i in range(2)][rows]
     stepper.start(start)
-    return [stepper.step(actions[:, t], noise) for t in range(steps)]
+    return [start[:, 0], *(stepper.step(actions[:, t], noise) for t in range(steps))]
 
 
 @pytest.mark.parametrize("passes", [1, 2])

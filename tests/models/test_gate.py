@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from test_doubt import play
 from torch import Tensor
 
 from worldsim.models.dit import WorldModel
@@ -38,16 +39,6 @@ def made(gate: int = 8, bias: float | None = None) -> WorldModel:
         else:
             torch.nn.init.constant_(model.gating.logit.bias, bias)
     return model.eval()
-
-
-def play(stepper: Stepper, rows: slice = slice(None), steps: int = 7) -> list[Tensor]:
-    """The start frames and what is drawn on from them, of two dreams or some."""
-    rng = torch.Generator().manual_seed(1)
-    start = torch.rand(2, 1, 4, 32, 32, generator=rng)[rows] * 2.0 - 1.0
-    actions = torch.randn(2, steps, 2, generator=rng)[rows]
-    noise = [torch.Generator().manual_seed(3 + i) for i in range(2)][rows]
-    stepper.start(start)
-    return [start[:, 0], *(stepper.step(actions[:, t], noise) for t in range(steps))]
 
 
 def held(frames: list[Tensor]) -> Tensor:

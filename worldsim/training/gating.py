@@ -172,7 +172,8 @@ def main(
         _learn(pupil, sets, of, out)
         facts = of | {"rounds": pupil.rounds} | made_by(data, 0, None, checkpoint)
         _write(pupil.model, checkpoint, out, facts)
-        told = [_told(Pupil(load(out).to(device)), clips) for clips in sets]
+        saved = Pupil(load(out).to(device))
+        told = [_told(saved, clips) for clips in sets]
         write_whole(out / GATE, f"{json.dumps(facts | {'held_out': told}, indent=1)}\n".encode())
     for row, clips in zip(told, sets, strict=True):
         drawn, kept = (row[name] for name in ("changing_drawn", "resting_kept"))
