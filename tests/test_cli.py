@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from worldsim import cli
+from worldsim.ends import one_line
 from worldsim.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -286,7 +287,7 @@ def test_what_goes_wrong_in_a_training_process_is_one_line(
 
 
 def test_several_lines_become_one() -> None:
-    assert cli._one_line(InputError("one\n  two")) == "one two"
+    assert one_line(InputError("one\n  two")) == "one two"
 
 
 def test_the_installed_command_answers_quickly() -> None:

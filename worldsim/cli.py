@@ -18,7 +18,6 @@ import inspect
 import io
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,11 +25,9 @@ import tyro
 
 import worldsim
 from worldsim.commands import COMMANDS
+from worldsim.ends import AGAIN, ended
 from worldsim.errors import InputError, unknown
 
-FAILED = 1
-BAD_INPUT = 2
-STOPPED = 130
 ALIASES = {("render", "--size"): "--size-px"}
 GO_ON = {
     "evaluate": "run the same command again: --floors and --selftest go on, others start over",
@@ -41,11 +38,7 @@ GO_ON = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line (without the program's name); returns the exit code.
-
-    0 done; 1 it went wrong on the way (a loss that is no number); 2 what was asked for does not
-    fit; 130 stopped by Ctrl-C. All but 0 say why in one line on stderr.
-    """
+    """Run a command line (without the program's name); returns the exit code, see `ended`."""
     # Frames are small: a second thread in a process waits more than it works.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -54,25 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"worldsim {worldsim.__version__}")
         return 0
-    try:
+
+    def run() -> None:
         if os.getcwd() not in sys.path:  # for scenarios named "module:name"; last, to hide nothing
             sys.path.append(os.getcwd())
         command = _parse(arguments)
         if command is not None:
             command()
-    except KeyboardInterrupt:
-        hint = GO_ON.get(arguments[0], "run the same command again to start over")
-        print(f"\nworldsim: stopped; {hint}", file=sys.stderr)
-        return STOPPED
-    except BrokenPipeError:
-        # The reader has gone (worldsim --help | head); the interpreter must not try to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (InputError, OSError, ModuleNotFoundError, RuntimeError) as error:
-        if debug:
-            traceback.print_exc()
-        print(f"worldsim: {_one_line(error)}", file=sys.stderr)
-        return FAILED if isinstance(error, RuntimeError) else BAD_INPUT
-    return 0
+
+    return ended(run, lambda: GO_ON.get(arguments[0], AGAIN), debug)
 
 
 def _parse(arguments: list[str]) -> Callable[[], None] | None:
@@ -135,20 +118,6 @@ def _unboxed(text: str) -> str:
             said = said[:i]
             break
     return f"{' '.join(said)} (worldsim --help, worldsim COMMAND --help)"
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        if error.name != "pybullet":
-            raise error
-        return "this needs pybullet, which has wheels for Python 3.11 on Linux x86-64 only"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, RuntimeError):
-        # A training process hands its whole traceback over as the message.
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        return f"{lines[-1]} (--debug shows where)"
-    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

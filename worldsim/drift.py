@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -22,6 +21,7 @@ from worldsim import checkpoints
 from worldsim.data.atomic import write_whole
 from worldsim.data.dataset import Dataset
 from worldsim.dreams import Dreamer
+from worldsim.ends import tool
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.eval.checks.position import judged, truth_of
@@ -176,4 +176,4 @@ def table(results: Mapping[str, Mapping[str, Found]]) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(tool(main))

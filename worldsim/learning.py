@@ -21,6 +21,7 @@ from worldsim import checkpoints
 from worldsim.agents.policies import Policy, make_policy
 from worldsim.agents.rollout import rollout, solved
 from worldsim.data.atomic import write_whole
+from worldsim.ends import tool
 from worldsim.errors import InputError, unknown
 from worldsim.sim.scenarios import SCENARIOS, find_scenario
 from worldsim.sim.scene import Scene
@@ -212,4 +213,4 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(tool(main))

@@ -20,6 +20,7 @@ from worldsim.data.clips import ClipDataset
 from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
 from worldsim.data.store import load_episode, save_episode
+from worldsim.ends import BAD_INPUT
 from worldsim.errors import InputError
 from worldsim.experiments import trial as trials
 from worldsim.info import facts_of
@@ -176,7 +177,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(folder: Path, tmp_path
     assert not (tmp_path / "new").exists()
     line = f"train tiny --data {more} --out {tmp_path / 'new'} --rate"
     for rate in ("0", "-1", "inf", "nan", "1e300"):
-        assert cli.main([*line.split(), rate]) == cli.BAD_INPUT
+        assert cli.main([*line.split(), rate]) == BAD_INPUT
 
 
 def other(

@@ -19,6 +19,7 @@ from worldsim import checkpoints, cli
 from worldsim.agents.collect import Collector
 from worldsim.data.dataset import Dataset
 from worldsim.data.simulate import simulate
+from worldsim.ends import BAD_INPUT
 from worldsim.errors import InputError
 from worldsim.info import facts_of
 from worldsim.provenance import revision, versions
@@ -140,7 +141,7 @@ def test_a_run_that_does_not_say_enough_is_refused(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run_again(tmp_path, out) == cli.BAD_INPUT
+    assert run_again(tmp_path, out) == BAD_INPUT
     assert "is no training run: run.json is missing" in capsys.readouterr().err
     told = read_run(made / "run")
     for damage, said in (

@@ -1,8 +1,7 @@
 """`python -m worldsim.experiments`: see worldsim.experiments.run."""
 
-import tyro
-
+from worldsim.ends import tool
 from worldsim.experiments.run import main
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(tool(main, "run the same command again: finished trials are kept"))

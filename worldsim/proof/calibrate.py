@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tyro
-
+from worldsim.ends import tool
 from worldsim.eval.verdicts.lines import STORED
 from worldsim.proof.selftest import CALIBRATION_CLIPS, WIDTHS_PX, calibrate
 
@@ -37,4 +36,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(tool(main))

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-import tyro
 from torch import Tensor
 from tqdm import tqdm
 
@@ -25,6 +24,7 @@ from worldsim import checkpoints
 from worldsim.data.atomic import locked, write_whole
 from worldsim.data.clips import ClipDataset, RecordedClip
 from worldsim.data.dataset import Window
+from worldsim.ends import tool
 from worldsim.errors import InputError
 from worldsim.models.dit import WorldModel
 from worldsim.models.domain import Domain
@@ -37,16 +37,16 @@ from worldsim.training.run import GATE, RUN, made_by, trained_on
 from worldsim.training.state import load_state, save_model, save_state
 
 START_FRAMES = 4
-STEPS = 12
-"""Of a dream; after more, bodies are no longer where the truth says that something changes."""
+FIRST_STEPS, STEPS = 12, 44
+"""Of the first dreams and of the last. Late in a long one bodies are no longer where the truth says
+that something changes, but where it rests what rests blurred is told from what moves."""
 DREAMS, HELD_OUT = 6, 16
-KEPT_STEPS = 200
-"""Of all dreams at a time: 0.8 GB at 128 px."""
-UPDATES = 10
+KEPT_STEPS = 400
+"""Of all dreams at a time: 1.5 GB at 128 px."""
 RATE, WARM_UP, DECAY_SHARE = 2e-3, 50, 0.4
 SAVE_EVERY_S = 60.0
 STATE = "gate-state.safetensors"
-_KEYS = {"of", "gate", "optimiser", "rounds", "elapsed_s"}
+_KEYS = {"of", "gate", "optimiser", "rounds", "updates", "elapsed_s"}
 
 
 class Example(NamedTuple):
@@ -79,7 +79,7 @@ class Pupil:
         self.gate = model.gating.requires_grad_(True)
         self.optimiser = torch.optim.AdamW(self.gate.parameters(), RATE, weight_decay=0.01)
         self.kept: deque[Example] = deque(maxlen=KEPT_STEPS)
-        self.rounds, self.elapsed_s = 0, 0.0
+        self.rounds, self.updates, self.elapsed_s = 0, 0, 0.0
 
     def dream(self, clip: Clip, seed: int) -> list[Example]:
         """Dreams of one scenario through the gate as it is, step by step."""
@@ -97,17 +97,20 @@ class Pupil:
         return found
 
     def learn(self, clip: Clip, rng: np.random.Generator, progress: float) -> float:
-        """From new dreams and some of those before; the mean loss."""
-        self.kept += self.dream(clip, int(rng.integers(2**62)))
+        """From new dreams and some of those before, an update for each step; the mean loss."""
+        frames = START_FRAMES + round(FIRST_STEPS + progress * (STEPS - FIRST_STEPS))
+        begin = int(rng.integers(clip.frames.shape[1] - frames + 1))
+        steps = self.dream(clip.cut(begin, frames), int(rng.integers(2**62)))
+        self.kept += steps
         losses = []
-        for update in range(UPDATES):
-            warm = min(1.0, (UPDATES * self.rounds + update + 1) / WARM_UP)
+        for _ in steps:
+            self.updates += 1
+            warm = min(1.0, self.updates / WARM_UP)
             for group in self.optimiser.param_groups:
                 group["lr"] = RATE * min(warm, (1.0 - progress) / DECAY_SHARE + 0.01)
-            steps = rng.integers(len(self.kept), size=DREAMS)
-            rows = rng.integers(DREAMS, size=DREAMS)
+            which = rng.integers((len(self.kept), DREAMS), size=(DREAMS, 2))
             picked = [
-                torch.stack([self.kept[s][part][r] for s, r in zip(steps, rows, strict=True)])
+                torch.stack([self.kept[step][part][row] for step, row in which])
                 for part in range(4)
             ]
             loss = F.binary_cross_entropy_with_logits(self.gate(*picked[:3]), picked[3])
@@ -120,12 +123,14 @@ class Pupil:
 
     def state(self, of: dict[str, Any]) -> dict[str, Any]:
         learnt = {"gate": self.gate.state_dict(), "optimiser": self.optimiser.state_dict()}
-        return {"of": of, **learnt, "rounds": self.rounds, "elapsed_s": self.elapsed_s}
+        counts = {"rounds": self.rounds, "updates": self.updates}
+        return {"of": of, **learnt, **counts, "elapsed_s": self.elapsed_s}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.gate.load_state_dict(state["gate"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.rounds, self.elapsed_s = state["rounds"], state["elapsed_s"]
+        self.rounds, self.updates = state["rounds"], state["updates"]
+        self.elapsed_s = state["elapsed_s"]
 
 
 def main(
@@ -138,10 +143,11 @@ def main(
 ) -> None:
     """Learn which cells of a frame change, and write the model with that gate into `out`.
 
-    The model dreams a dozen steps from clips of the recordings, and its gate learns where the truth
-    changes. What is kept is neither blurred nor forgotten. The last 16 episodes of a recording are
-    not learnt from: at the end it tells, of dreams of six of them, how many cells that change are
-    drawn, and how many that do not are kept. Stopped, the same line goes on from the last minute.
+    The model dreams on from clips of the recordings, a dozen steps at first and 44 at last, and its
+    gate learns where the truth changes. What is kept is neither blurred nor forgotten. The last 16
+    episodes of a recording are not learnt from: at the end it tells, of dreams of six of them, how
+    many cells that change are drawn, and how many that do not are kept. Stopped, the same line goes
+    on from the last minute.
 
     Args:
         data: recordings of what the model knows, one or more; best others than it learnt from.
@@ -277,4 +283,4 @@ def _write(model: WorldModel, checkpoint: Path, out: Path, facts: dict[str, Any]
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(tool(main, "run the same command again to go on from the last minute"))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from worldsim import checkpoints
 from worldsim.data.atomic import write_whole
+from worldsim.ends import tool
 from worldsim.envs.alarms import NAMES, STORED
 from worldsim.trust.watch import episodes_of, values_of_truth, watch
 
@@ -65,4 +65,4 @@ def _limit(values: Any) -> float:
 
 
 if __name__ == "__main__":
-    tyro.cli(calibrate)
+    raise SystemExit(tool(calibrate))
