@@ -18,8 +18,6 @@ from worldsim.evaluations import evaluate
 from worldsim.recordings import render, simulate, verify
 from worldsim.showcase import gallery, info, scenarios
 
-MOST_RATE = 10.0
-
 
 def demo(
     scenario: str = "push",
@@ -114,8 +112,6 @@ def train(
 
     arguments.at_most(arguments.MOST_WORKERS, workers=workers or 0, loaders=loaders or 0)
     arguments.not_negative(seed=seed or 0, loaders=loaders or 0)
-    if rate is not None and not 0.0 < rate <= MOST_RATE:
-        raise InputError(f"--rate must be above 0 and at most {MOST_RATE:g}, got {rate}")
     if pause_after is not None:
         arguments.positive(pause_after=pause_after)
     asked = Options(

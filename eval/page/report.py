@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,11 +130,10 @@ def headline(report: Report) -> str:
     parts = [
         f"{body} {metres(scores.position[step])} m off" for body, scores in model.bodies.items()
     ]
-    clean = sum(not verdict.violations for verdict in report.verdicts)
-    return (
-        f"After {step} steps: {', '.join(parts)} (median); "
-        f"{clean} of {report.episodes} episodes without a violation."
-    )
+    found = Counter(ruling.verdict for ruling in report.rulings["model"])
+    ruled = [f"{found[v]} {v}" for v in ("held", "broken", "undecided") if found[v]]
+    laws = ", ".join(ruled) or "none measured"
+    return f"After {step} steps: {', '.join(parts)} (median). Laws and checks: {laws}."
 
 
 def lasting(score: Score) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from worldsim.errors import InputError
 from worldsim.eval.clips import Clip
+from worldsim.eval.page.report import headline
 from worldsim.eval.page.table import ends, number
 from worldsim.eval.page.values import built, plain
 from worldsim.eval.score import (
@@ -82,6 +83,16 @@ def test_values_come_back_with_their_types() -> None:
     assert math.isnan(model.bodies["ball"].position[2].value)
     assert model.checks["permanence"]["bodies found"].measurable == 0.98
     assert again.unreadable == (Unreadable("model", 1, "no depth"),)
+
+
+def test_the_headline_says_how_the_laws_stand() -> None:
+    report = small_report()
+    off = "After 2 steps: ball – m off (median). Laws and checks: "
+    assert headline(report) == f"{off}1 broken."
+    held = replace(RULING, law="motion", verdict="held")
+    ruled = {name: (held, held, RULING, NEVER) for name in ("model", "floor")}
+    assert headline(replace(report, rulings=ruled)) == f"{off}2 held, 1 broken."
+    assert headline(replace(report, rulings={"model": (NEVER,)})) == f"{off}none measured."
 
 
 def test_table_shows_checks_and_what_could_not_be_read() -> None:

@@ -178,6 +178,8 @@ def test_what_does_not_fit_is_refused_and_nothing_written(folder: Path, tmp_path
     line = f"train tiny --data {more} --out {tmp_path / 'new'} --rate"
     for rate in ("0", "-1", "inf", "nan", "1e300"):
         assert cli.main([*line.split(), rate]) == BAD_INPUT
+        with pytest.raises(InputError, match="--rate must be above 0 and at most 10, got"):
+            train(SMALL, [more], tmp_path / "new", Budget(steps=1), rate=float(rate))
 
 
 def other(

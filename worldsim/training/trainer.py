@@ -36,6 +36,10 @@ START_FRAMES = 8
 STARTS_EACH = 4  # of a scenario, at least
 
 
+MOST_RATE = 10.0
+"""A larger share of a recipe's learning rates is a slip."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """Either minutes of training or a number of steps."""
@@ -91,6 +95,9 @@ def train(
         raise InputError(f"--loaders must be 0 or more, got {loaders}")
     if pause_after is not None and pause_after < 1:
         raise InputError(f"--pause-after must be at least 1, got {pause_after}")
+    rate = 1.0 if rate is None else rate
+    if not 0.0 < rate <= MOST_RATE:
+        raise InputError(f"--rate must be above 0 and at most {MOST_RATE:g}, got {rate}")
     paths = [data] if isinstance(data, Path) else list(data)
     settings = recipe.settings
     clips = ClipDataset(
@@ -112,7 +119,7 @@ def train(
     with ExitStack() as held:
         team.by_main(lambda: _take(held, out, clips, resume, facts, origin, starts))
         job = Job(
-            recipe=replace(recipe, settings=settings.at_rate(rate or 1.0)),
+            recipe=replace(recipe, settings=settings.at_rate(rate)),
             clips=clips,
             out=out,
             minutes=budget.minutes,
