@@ -167,6 +167,8 @@ def test_what_does_not_fit_is_refused_and_nothing_written(folder: Path, tmp_path
     ):
         with pytest.raises(InputError, match=said):
             trained([data], tmp_path / "out", 2, recipe, begin=begin)
+    with pytest.raises(InputError, match="another shape"):  # before the recordings are gone through
+        trained([tmp_path / "none"], tmp_path / "out", 2, wide, begin=first)
     inside = Path(shutil.copytree(folder / "first", tmp_path / "out/starts/first"))
     with pytest.raises(InputError, match="lies in --out"):
         trained([more], tmp_path / "out", 2, begin=inside)

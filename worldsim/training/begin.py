@@ -48,9 +48,15 @@ def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
     them. A gate does not stay: it is learnt anew after the model. Raises InputError where the
     recipe has another shape, or clips do not fit the model.
     """
+    model = of_shape(checkpoint, recipe)
+    check_clips(checkpoint, model, clips)
+    return copied(model, gate=0)
+
+
+def of_shape(checkpoint: Path, recipe: Recipe) -> WorldModel:
+    """A checkpoint's model. Raises InputError where a recipe has another shape."""
     model = load(checkpoint)
     config = model.config
-    check_clips(checkpoint, model, clips)
     mine = {name: config.get(name) for name in asdict(Architecture())}
     mine["patches"] = config.height_px // config.patch_px
     wanted = asdict(recipe.architecture)
@@ -62,7 +68,7 @@ def begun(checkpoint: Path, recipe: Recipe, clips: ClipDataset) -> WorldModel:
             f"{checkpoint} has another shape than {recipe.name} ({', '.join(other)}); give the "
             "recipe it was trained by"
         )
-    return copied(model, gate=0)
+    return model
 
 
 def copied(model: WorldModel, gate: int) -> WorldModel:

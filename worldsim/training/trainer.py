@@ -21,7 +21,7 @@ from worldsim.data.store import SUFFIX, save_episode
 from worldsim.episode import Episode
 from worldsim.errors import InputError
 from worldsim.training import team
-from worldsim.training.begin import Begin
+from worldsim.training.begin import Begin, of_shape
 from worldsim.training.log import CURVE, METRICS
 from worldsim.training.loop import work
 from worldsim.training.machine import Compile, Precision, choose_precision, has_compiler
@@ -91,19 +91,13 @@ def train(
     Raises InputError on bad input and KeyboardInterrupt after a Ctrl-C, its checkpoint written.
     """
     workers, local = team.size(workers), team.joined().is_local_main_process
-    if loaders < 0:
-        raise InputError(f"--loaders must be 0 or more, got {loaders}")
-    if pause_after is not None and pause_after < 1:
-        raise InputError(f"--pause-after must be at least 1, got {pause_after}")
-    rate = 1.0 if rate is None else rate
-    if not 0.0 < rate <= MOST_RATE:
-        raise InputError(f"--rate must be above 0 and at most {MOST_RATE:g}, got {rate}")
+    out, rate = Path(out), 1.0 if rate is None else rate
+    _check(out, recipe, begin, rate, loaders, pause_after)
     paths = [data] if isinstance(data, Path) else list(data)
     settings = recipe.settings
     clips = ClipDataset(
         paths, settings.clip_frames, weights, seed, settings.held_out_episodes, progress and local
     )
-    out = Path(out)
     first = _first(begin, out, resume, recipe, clips)
     compiled = _compiles(compile, budget, shard)
     facts: dict[str, Any] = {"recipe": asdict(recipe), **asdict(budget)}
@@ -143,12 +137,32 @@ def train(
     return Path(out)
 
 
+def _check(
+    out: Path,
+    recipe: Recipe,
+    begin: Path | None,
+    rate: float,
+    loaders: int,
+    pause_after: int | None,
+) -> None:
+    """Refuse what can be told before the recordings are gone through."""
+    if loaders < 0:
+        raise InputError(f"--loaders must be 0 or more, got {loaders}")
+    if pause_after is not None and pause_after < 1:
+        raise InputError(f"--pause-after must be at least 1, got {pause_after}")
+    if not 0.0 < rate <= MOST_RATE:
+        raise InputError(f"--rate must be above 0 and at most {MOST_RATE:g}, got {rate}")
+    if begin is None:
+        return
+    if out.resolve() in begin.resolve().parents:
+        raise InputError(f"--begin {begin} lies in --out {out}; use another --out")
+    of_shape(begin, recipe)
+
+
 def _first(
     begin: Path | None, out: Path, resume: bool, recipe: Recipe, clips: ClipDataset
 ) -> Begin | None:
     """What a run begins from; one that is resumed has all of it already, but the digest."""
-    if begin is not None and out.resolve() in begin.resolve().parents:
-        raise InputError(f"--begin {begin} lies in --out {out}; use another --out")
     if resume and (out / RUN).is_file():
         own = read_run(out).get("begin") if begin is None else checkpoints.digest(begin)
         return None if own is None else Begin(own, (), ())
