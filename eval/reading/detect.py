@@ -11,7 +11,8 @@ from worldsim.sim.scene import Body, Scene
 
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
-from .parts import Parts
+from .parts import Joined, Parts
+from .redraw import Image, pixels, redrawn
 from .search import GOOD_COST, Search
 from .sight import Frame, Pose, Sight
 from .solids import Solids
@@ -26,6 +27,8 @@ FRONT_SHARE = 0.3
 """Least share of a blob's pixels that must stand out from what rests behind them, by depth."""
 MIXED_PX = 4.0
 """Width of a body of which blur mixes every pixel with what is beside or behind it."""
+_UNIT_M = 1e-3  # that a part moves with a unit of a joint's number, about
+_DEEP = 0.3  # error of depth that counts as one, in lengths of the carrier's shortest edge
 AGREES = 0.05
 """A part read freely, no further than that from its joint's, in diameters, is where that has it."""
 
@@ -72,7 +75,9 @@ class Detector:
         """Read one frame (H, W, 3) with depth (H, W) or without."""
         frame = self._labelled(rgb, depth_m, view)
         poses: dict[int, Pose] = {}
-        linked = self._linked(frame, memory)
+        before = memory.numbers
+        joined = self._joined(frame, memory)
+        linked = self._placed(joined, memory)
         for index in self.wanted:
             pose = self.search.find(index, frame, memory, linked.get(index))
             if pose is not None:
@@ -83,6 +88,9 @@ class Detector:
                 again = self.search.find(index, frame, memory)
                 if again is not None:
                     poses[index] = again
+        if joined is not None and not joined.sure:
+            joined = self._redrawn(joined, before, frame, poses, memory)
+            linked = self._placed(joined, memory)
         for index, pose in poses.items():
             thin = self.search.thin(index, view, memory, MIXED_PX)
             if index in linked and not self._agree(index, pose, linked[index], thin):
@@ -103,18 +111,45 @@ class Detector:
         near = away_m < AGREES * body.diameter_m or free.cost > GOOD_COST
         return body.shape != "sphere" and (near or thin)
 
-    def _linked(self, frame: Frame, memory: Memory) -> dict[int, Pose]:
-        """The joint's parts where its numbers have them; their turns are starts for free fits."""
+    def _joined(self, frame: Frame, memory: Memory) -> Joined | None:
         if self.parts is None or not frame.has_depth:
-            return {}
+            return None
         front = (frame.depth_m > 0.0) & (frame.depth_m < self._at_rest(frame.view)[0] - self.gap_m)
-        found = self.parts.read(frame.label, front, frame.depth_m, frame.view, memory)
-        for index, part in found.items():
-            memory.turn[index] = part.turn
-        return {
-            index: Pose(part.position_m, part.turn, part.covariance_m2, np.nan, 0.0, 0.0)
-            for index, part in found.items()
-        }
+        return self.parts.read(frame.label, front, frame.depth_m, frame.view, memory)
+
+    def _placed(self, joined: Joined | None, memory: Memory) -> dict[int, Pose]:
+        """The joint's parts where its numbers have them; their turns are starts for free fits."""
+        if joined is None or self.parts is None:
+            return {}
+        memory.numbers = joined.numbers
+        linked = self.parts.placed(joined.numbers, joined.covariance)
+        for index, pose in linked.items():
+            memory.turn[index] = pose.turn
+        return linked
+
+    def _redrawn(
+        self,
+        joined: Joined,
+        before: Float | None,
+        frame: Frame,
+        free: dict[int, Pose],
+        memory: Memory,
+    ) -> Joined:
+        """The joint's numbers by the picture, where depth leaves them in doubt."""
+        parts = self.parts
+        assert parts is not None
+        deep_m = _DEEP * parts.size_m
+        place = memory.position_m[parts.joint.carrier]
+        unit_px = _UNIT_M * frame.view.camera.focal_px / frame.view.depth_of(place)
+
+        def draw(numbers: Float) -> Image | None:
+            linked = parts.placed(numbers, joined.covariance)
+            return self.verifier.pixels({**free, **linked}, frame.view, deep_m) if linked else None
+
+        starts = [joined.numbers] if before is None else [joined.numbers, before]
+        seen = pixels(frame.rgb, frame.depth_m, deep_m)
+        again = redrawn(parts.joint, draw, seen, starts, unit_px)
+        return joined if again is None else joined._replace(**again._asdict())
 
     def _labelled(self, rgb: NDArray[np.uint8], depth_m: Float | None, view: View) -> Frame:
         still_m, still = self._at_rest(view)

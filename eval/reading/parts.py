@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from .chain import search, solve
 from .joints import Joint, Panda, joint_of
 from .memory import Memory
 from .shells import shells_of
+from .sight import Pose
 from .view import View
 
 Float = NDArray[np.float64]
@@ -28,13 +29,16 @@ _SURE = 0.3  # mean cost of a point, at the finest scale, below which no further
 _TOOL_M, _BELOW_M = 0.12, 0.045  # round the Panda's fingers: half width, and how far below the hand
 
 
-@dataclass
-class Part:
-    """A part's pose by the joint's numbers."""
+class Joined(NamedTuple):
+    """A joint's numbers (K,), their covariance (K, K) and the mean cost of a point."""
 
-    position_m: Float
-    turn: Float
-    covariance_m2: Float
+    numbers: Float
+    covariance: Float
+    cost: float
+
+    @property
+    def sure(self) -> bool:
+        return self.cost < _SURE
 
 
 class Parts:
@@ -50,7 +54,7 @@ class Parts:
             if index in coloured:
                 self._owner[index] = part
         self.shells = shells_of([scene.bodies[i] for i in self.bodies])
-        self._size_m = min(scene.bodies[joint.carrier].size_m)
+        self.size_m = min(scene.bodies[joint.carrier].size_m)
         started = joint.poses(joint.starts)
         assert started is not None, "an Arm's actuator checks that its box is in reach"
         self._started = started
@@ -72,8 +76,8 @@ class Parts:
         depth_m: Float,
         view: View,
         memory: Memory,
-    ) -> dict[int, Part]:
-        """Every part's pose by body index, none where the frame does not show enough of them.
+    ) -> Joined | None:
+        """The joint's numbers, None where the frame does not show enough of its parts.
 
         `label` (H, W) is a body's index or below 0, `front` (H, W) where depth (H, W) shows
         something in front of what rests. The numbers of the frame before are one of
@@ -83,41 +87,31 @@ class Parts:
         mine = front & ((label < 0) | (own >= 0))
         rows, columns = np.nonzero(mine)
         if len(rows) < FEWEST_POINTS:
-            return {}
+            return None
         points = view.eye_m + depth_m[rows, columns, None] * view.rays[rows, columns]
         owner = np.where(label[rows, columns] >= 0, own[rows, columns], -1)
-        found = self._solved(points, owner, memory.numbers)
-        if found is None:
-            return {}
-        memory.numbers = found[0]
-        return self._placed(*found)
-
-    def _solved(
-        self, points: Float, owner: NDArray[np.int64], last: Float | None
-    ) -> tuple[Float, Float] | None:
-        best = self._from(self.joint.rest if last is None else last, points, owner)
-        if best is not None and best[2] < _SURE:
-            return best[:2]
+        last = self.joint.rest if memory.numbers is None else memory.numbers
+        best = self._from(last, points, owner)
+        if best is not None and best.sure:
+            return best
         few = _spread(len(points), _SEARCHED)
-        reach_m = _SEARCH * self._size_m
+        reach_m = _SEARCH * self.size_m
         costs = search(self.shells, *self._started, points[few], owner[few], reach_m)
         for row in np.argsort(costs, kind="stable")[:_TRIED]:
             now = self._from(self.joint.starts[row], points, owner)
-            if now is not None and (best is None or now[2] < best[2]):
+            if now is not None and (best is None or now.cost < best.cost):
                 best = now
-            if best is not None and best[2] < _SURE:
+            if best is not None and best.sure:
                 break
-        return None if best is None else best[:2]
+        return best
 
-    def _from(
-        self, start: Float, points: Float, owner: NDArray[np.int64]
-    ) -> tuple[Float, Float, float] | None:
-        """Numbers, covariance and mean cost from one start, by ever finer scales."""
+    def _from(self, start: Float, points: Float, owner: NDArray[np.int64]) -> Joined | None:
+        """From one start, by ever finer scales."""
         kept = _spread(len(points), _SEARCHED)
         now = None
         for share, steps in ((_WIDE, 8), (_MIDDLE, 6), (_FINE, 6)):
             now = solve(
-                self.joint, self.shells, points[kept], owner[kept], start, share * self._size_m,
+                self.joint, self.shells, points[kept], owner[kept], start, share * self.size_m,
                 steps,
             )  # fmt: skip
             if now is None:
@@ -126,7 +120,7 @@ class Parts:
             kept = _spread(len(points), MOST_POINTS)
             if isinstance(self.joint, Panda):
                 kept = np.union1d(kept, self._at_tool(points, start))
-        return now
+        return None if now is None else Joined(*now)
 
     def _at_tool(self, points: Float, numbers: Float) -> NDArray[np.int64]:
         """Points about the Panda's fingers, which are small and need points of their own."""
@@ -135,7 +129,8 @@ class Parts:
         rows = np.flatnonzero(near)
         return rows[_spread(len(rows), MOST_AT_TOOL)]
 
-    def _placed(self, numbers: Float, covariance: Float) -> dict[int, Part]:
+    def placed(self, numbers: Float, covariance: Float) -> dict[int, Pose]:
+        """Every part's pose by body index, none where the joint does not reach."""
         unit = self.joint.unit
         poses = self.joint.poses(numbers + np.concatenate([[0.0 * unit], np.diag(unit)]))
         if poses is None:
@@ -145,7 +140,8 @@ class Parts:
         for part, index in enumerate(self.bodies):
             moves = ((places[1:, part] - places[0, part]) / unit[:, None]).T  # (3, K)
             spread = moves @ covariance @ moves.T
-            found[index] = Part(places[0, part].copy(), turns[0, part].copy(), spread)
+            place, turn = places[0, part].copy(), turns[0, part].copy()
+            found[index] = Pose(place, turn, spread, np.nan, 0.0, 0.0)
         return found
 
 

@@ -11,6 +11,7 @@ from worldsim.sim.scene import Scene
 from .gather import MARGIN_PX
 from .memory import Memory
 from .poses import quaternion_of
+from .redraw import Image, pixels
 from .search import FOUND_SHARE, SMALLEST_PX
 from .sight import Frame, Pose, Sight
 from .solids import Solids
@@ -41,6 +42,16 @@ class Verifier:
             quaternion[index] = quaternion_of(pose.turn)
         self.stage.look_from(view.camera)
         return place, quaternion, self.stage.draw(place, quaternion)
+
+    def pixels(self, poses: dict[int, Pose], view: View, deep_m: float) -> Image:
+        """What poses would look like, see `redraw.pixels`."""
+        rgb, depth_m, ids = self.drawn(poses, view)[2]
+        return pixels(rgb * self._gains(ids), depth_m, deep_m)
+
+    def _gains(self, ids: NDArray[np.uint8]) -> Float:
+        """Factors (..., 3) on the colours of what is drawn; index -1, where nothing is, is sky."""
+        factors: Float = self.gain[ids.astype(int) - 1]
+        return factors
 
     def fill(
         self,
@@ -126,9 +137,8 @@ class Verifier:
             slice(max(rows.min() - MARGIN_PX, 0), rows.max() + MARGIN_PX + 1),
             slice(max(columns.min() - MARGIN_PX, 0), columns.max() + MARGIN_PX + 1),
         )
-        # Index -1, where nothing is, is the sky's factor.
         with_part, without = (
-            shot[window] * self.gain[labels[window].astype(int) - 1]
+            shot[window] * self._gains(labels[window])
             for shot, labels in ((rgb, ids), (bare_rgb, bare_ids))
         )
         return blended(frame.rgb[window].astype(np.float64), with_part, without)

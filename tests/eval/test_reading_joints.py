@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from worldsim.eval.reading.turns import turn_of
 from worldsim.sim.actuators.panda import BASE, HAND, joints_for, link_poses
 
 SCENARIOS = ("ramp", "swing", "arm")
+BLOT_M = 0.015
 AWAY_M = (0.0, 0.0, -1000.0)
 Rerender = Callable[..., Episode]
 
@@ -103,6 +106,45 @@ def test_each_frame_shows_the_joint_by_itself(recorded: dict[str, list[Episode]]
         whole = depth_read(episode)
         alone = read(episode.frames[-1:], episode.depth_m[-1:], episode.scene)
         np.testing.assert_allclose(alone.position_m[0], whole.position_m[-1], atol=2e-3)
+
+
+def smeared(episode: Episode) -> Episode:
+    """As a model draws what moves: blurred, with depth that runs into what is behind, in blots."""
+    assert episode.segmentation is not None
+    rng, joint = np.random.default_rng(0), joint_of(episode.scene)
+    assert joint is not None
+    frames, depth_m = episode.frames.copy(), episode.depth_m.astype(np.float64)
+    for t, labels in enumerate(episode.segmentation):
+        shown = np.isin(labels, np.array(joint.parts) + 1).astype(np.uint8)
+        near = cv2.dilate(shown, np.ones((7, 7), np.uint8)) > 0
+        blots = cv2.GaussianBlur(rng.normal(size=near.shape), (0, 0), 3.0)
+        deep = cv2.GaussianBlur(depth_m[t], (0, 0), 1.5) + BLOT_M * blots / blots.std()
+        frames[t][near] = cv2.GaussianBlur(frames[t], (0, 0), 1.0)[near]
+        depth_m[t][near] = deep[near]
+    return replace(episode, frames=frames, depth_m=depth_m.astype(np.float32))
+
+
+@pytest.mark.parametrize(("name", "within_m"), [("arm", 0.006), ("swing", 0.03), ("ramp", 0.02)])
+def test_smeared_depth_does_not_lead_the_joint_astray(
+    recorded: dict[str, list[Episode]], name: str, within_m: float
+) -> None:
+    episode = recorded[name][0]
+    joint = joint_of(episode.scene)
+    assert joint is not None
+    reading = depth_read(smeared(episode))
+    away_m = np.linalg.norm(reading.position_m - places(episode), axis=-1)[:, joint.parts]
+    assert np.median(away_m[:, joint.parts.index(joint.carrier)]) < within_m
+
+
+def test_a_smeared_part_that_is_gone_is_lost(
+    recorded: dict[str, list[Episode]], rerender: Rerender
+) -> None:
+    episode = recorded["arm"][0]
+    index, position_m = episode.scene.index("panda_left_finger"), places(episode)
+    there = depth_read(smeared(episode)).found
+    position_m[6:, index] = AWAY_M
+    gone = depth_read(smeared(rerender(episode, position_m))).found
+    assert there[:, index].mean() >= 0.9 and not gone[6:, index].any()
 
 
 def test_links_are_where_the_actuator_has_them(recorded: dict[str, list[Episode]]) -> None:
