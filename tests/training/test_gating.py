@@ -134,11 +134,25 @@ def test_its_dreams_lengthen(first: Path, data: Path) -> None:
     pupil = gating.Pupil(copied(load(first), 4).eval())
     clips = ClipDataset(data, 8, None, 0, 2, False)
     clip = recorded_clip(clips.batch([0, 1]), [pupil.model.domain("push")])
-    counts = []
+    updates = []
     for progress in (0.0, 0.5, 1.0):
         pupil.learn(clip, np.random.default_rng(0), progress)
-        counts.append(len(pupil.kept))
-    assert counts == [2, 5, 9] and pupil.updates == 9 and pupil.rounds == 3
+        updates.append(pupil.updates)
+    assert updates == [2, 5, 9] and pupil.rounds == 3
+
+
+def test_late_in_a_dream_it_learns_from_rest_alone(first: Path, data: Path) -> None:
+    pupil = gating.Pupil(copied(load(first), 4).eval())
+    clips = ClipDataset(data, 8, None, 0, 2, False)
+    clip = recorded_clip(clips.batch([0, 1]), [pupil.model.domain("push")])
+    still = clip.frames[:, :1].expand_as(clip.frames)
+    # The first dream moves on, the second rests.
+    frames = torch.stack([clip.frames[0], still[1]])
+    assert all(pupil.gate.changed(frames[:1, t - 1], frames[:1, t]).any() for t in range(4, 8))
+    pupil.learn(replace(clip, frames=frames), np.random.default_rng(0), 1.0)
+    assert [bool(example.changed.any()) for example in pupil.kept] == [True, False] * 2 + [
+        False
+    ] * 2
 
 
 def test_it_goes_on_where_it_was_stopped(

@@ -39,10 +39,10 @@ from worldsim.training.state import load_state, save_model, save_state
 START_FRAMES = 4
 FIRST_STEPS, STEPS = 12, 44
 """Of the first dreams and of the last. Late in a long one bodies are no longer where the truth says
-that something changes, but where it rests what rests blurred is told from what moves."""
+that something changes; there it is learnt from where all has come to rest, blurred."""
 DREAMS, HELD_OUT = 6, 16
-KEPT_STEPS = 400
-"""Of all dreams at a time: 1.5 GB at 128 px."""
+KEPT = 2400
+"""Examples at a time: 1.5 GB at 128 px."""
 RATE, WARM_UP, DECAY_SHARE = 2e-3, 50, 0.4
 SAVE_EVERY_S = 60.0
 STATE = "gate-state.safetensors"
@@ -50,12 +50,12 @@ _KEYS = {"of", "gate", "optimiser", "rounds", "updates", "elapsed_s"}
 
 
 class Example(NamedTuple):
-    """What a gate sees of a step of some dreams, and where the truth changes."""
+    """What a gate sees of a step of a dream, and where the truth changes."""
 
-    previous: Tensor  # (b, 4, H, W)
-    drawn: Tensor  # (b, 4, H, W)
-    tokens: Tensor  # (b, tokens, width)
-    changed: Tensor  # (b, 1, Y, X)
+    previous: Tensor  # (4, H, W)
+    drawn: Tensor  # (4, H, W)
+    tokens: Tensor  # (tokens, width)
+    changed: Tensor  # (1, Y, X)
 
 
 class _Watched(Stepper):
@@ -78,11 +78,11 @@ class Pupil:
         assert model.gating is not None
         self.gate = model.gating.requires_grad_(True)
         self.optimiser = torch.optim.AdamW(self.gate.parameters(), RATE, weight_decay=0.01)
-        self.kept: deque[Example] = deque(maxlen=KEPT_STEPS)
+        self.kept: deque[Example] = deque(maxlen=KEPT)
         self.rounds, self.updates, self.elapsed_s = 0, 0, 0.0
 
-    def dream(self, clip: Clip, seed: int) -> list[Example]:
-        """Dreams of one scenario through the gate as it is, step by step."""
+    def dream(self, clip: Clip, seed: int) -> list[list[Example]]:
+        """Dreams of one scenario through the gate as it is: of each step an example a dream."""
         first = int(clip.scenario[0])
         domain = self.model.domain(list(self.model.config.scenarios)[first])
         stepper = _Watched(self.model, domain.passes, first)
@@ -93,7 +93,8 @@ class Pupil:
             stepper.step(clip.actions[:, t - 1], rng)
             changed = self.gate.changed(clip.frames[:, t - 1], clip.frames[:, t])
             # Tensors of inference mode cannot be learnt from; their copies can.
-            found.append(Example(*(part.clone() for part in (*stepper.seen, changed))))
+            rows = zip(*stepper.seen, changed, strict=True)
+            found.append([Example(*(part.clone() for part in row)) for row in rows])
         return found
 
     def learn(self, clip: Clip, rng: np.random.Generator, progress: float) -> float:
@@ -101,18 +102,16 @@ class Pupil:
         frames = START_FRAMES + round(FIRST_STEPS + progress * (STEPS - FIRST_STEPS))
         begin = int(rng.integers(clip.frames.shape[1] - frames + 1))
         steps = self.dream(clip.cut(begin, frames), int(rng.integers(2**62)))
-        self.kept += steps
+        for step, examples in enumerate(steps):
+            self.kept += [e for e in examples if step < FIRST_STEPS or not e.changed.any()]
         losses = []
         for _ in steps:
             self.updates += 1
             warm = min(1.0, self.updates / WARM_UP)
             for group in self.optimiser.param_groups:
                 group["lr"] = RATE * min(warm, (1.0 - progress) / DECAY_SHARE + 0.01)
-            which = rng.integers((len(self.kept), DREAMS), size=(DREAMS, 2))
-            picked = [
-                torch.stack([self.kept[step][part][row] for step, row in which])
-                for part in range(4)
-            ]
+            which = [self.kept[k] for k in rng.integers(len(self.kept), size=DREAMS)]
+            picked = [torch.stack(parts) for parts in zip(*which, strict=True)]
             loss = F.binary_cross_entropy_with_logits(self.gate(*picked[:3]), picked[3])
             self.optimiser.zero_grad()
             loss.backward()
@@ -249,17 +248,22 @@ def _domains(pupil: Pupil, clips: ClipDataset) -> list[Domain]:
 
 
 def _told(pupil: Pupil, clips: ClipDataset) -> dict[str, Any]:
-    """Of dreams of episodes that were not learnt from: cells rightly drawn and rightly kept."""
+    """Of dreams of episodes that were not learnt from: cells rightly drawn and rightly kept.
+
+    Of their first steps: later a dream that has gone another way changes elsewhere.
+    """
     windows = _held_out(clips)
     scenario = np.array(0)
     recorded = [RecordedClip(*window, scenario) for window in windows]
     batch = RecordedClip(*map(np.stack, zip(*recorded, strict=True)))
     clip = recorded_clip(batch, _domains(pupil, clips)).to(pupil.model.device)
+    clip = clip.cut(0, START_FRAMES + FIRST_STEPS)
     counts = np.zeros(4)
-    for one in pupil.dream(clip, 0):
-        changes = one.changed > 0
+    for examples in pupil.dream(clip, 0):
+        previous, drawn, tokens, changed = map(torch.stack, zip(*examples, strict=True))
+        changes = changed > 0
         with torch.inference_mode():
-            kept = pupil.gate.kept(pupil.gate(*one[:3]))
+            kept = pupil.gate.kept(pupil.gate(previous, drawn, tokens))
         kept = F.max_pool2d(kept.float(), pupil.gate.cell_px) > 0
         pairs = ((~kept, changes), (changes, changes), (kept, ~changes), (~changes, ~changes))
         counts += [float((a & b).sum()) for a, b in pairs]
