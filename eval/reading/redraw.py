@@ -52,11 +52,11 @@ def redrawn(
     now: Redrawn | None = None
     for smooth_px, stride_px, steps in _STAGES:
         fit = _Fit(linkage, draw, _smooth(seen, smooth_px), smooth_px)
-        reached = [start for start in starts if np.isfinite(fit.cost(start))]
-        if not reached:
+        costs = [fit.cost(start) for start in starts]
+        best = int(np.argmin(costs))
+        if not np.isfinite(costs[best]):
             return None
-        start = min(reached, key=fit.cost)
-        now = fit.descend(start, stride_px * pixel, pixel, steps)
+        now = fit.descend(starts[best], stride_px * pixel, pixel, steps)
         starts = [now.numbers]
     return now
 
