@@ -39,6 +39,19 @@ def test_what_ends_it_is_one_line(
     assert err.endswith(said) and "Traceback" not in err and err.strip().count("\n") == 0
 
 
+def test_a_mistyped_option_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tool", "--cuont", "3"])
+
+    def main(count: int = 1) -> None:
+        raise AssertionError(count)
+
+    assert tool(main) == BAD_INPUT
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "--cuont" in err and err.endswith("(--help tells more)\n")
+
+
 def test_debug_shows_where(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,5 +81,7 @@ def test_an_error_of_the_code_is_not_hidden() -> None:
 
 def test_every_program_ends_so() -> None:
     package = Path(worldsim.__file__).parent
-    bare = [path for path in package.rglob("*.py") if "tyro.cli(" in path.read_text()]
-    assert bare == [package / "ends.py"]
+    folders = [package, package / "eval", package / "envs"]  # the last two are links
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
+    assert len(paths) > 200
+    assert [path for path in paths if "tyro.cli(" in path.read_text()] == [package / "ends.py"]

@@ -7,25 +7,21 @@ Start with `worldsim demo`. From nothing to a judged model of your own:
   worldsim simulate push --out data/push-test --episodes 40 --seed 1
   worldsim evaluate --model runs/tiny --data data/push-test --out runs/eval
 
-`--debug` before or after a command shows the traceback of an error.
+`--debug` before or after a command (or WORLDSIM_DEBUG=1) shows the traceback of an error.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import inspect
-import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tyro
 
 import worldsim
 from worldsim.commands import COMMANDS
-from worldsim.ends import AGAIN, ended
+from worldsim.ends import AGAIN, deferred, ended, parsed
 from worldsim.errors import InputError, unknown
 
 ALIASES = {("render", "--size"): "--size-px"}
@@ -58,26 +54,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ended(run, lambda: GO_ON.get(arguments[0], AGAIN), debug)
 
 
-def _parse(arguments: list[str]) -> Callable[[], None] | None:
+def _parse(arguments: list[str]) -> Callable[[], object] | None:
     """The command with its arguments, or None where only help was asked for."""
     if arguments and not arguments[0].startswith("-"):
         if arguments[0] not in COMMANDS:
             raise unknown("command", arguments[0], COMMANDS)
         _check_options(arguments[0], arguments[1:])
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            parsed: Callable[[], None] = tyro.extras.subcommand_cli_from_dict(
-                {name: _deferred(command) for name, command in COMMANDS.items()},
-                prog="worldsim",
-                description=__doc__,
-                args=arguments,
-            )
-    except SystemExit as error:
-        if not error.code:
-            return None
-        raise InputError(_unboxed(said.getvalue())) from None
-    return parsed
+    commands = {name: deferred(command) for name, command in COMMANDS.items()}
+
+    def parse() -> Callable[[], object]:
+        made: Callable[[], object] = tyro.extras.subcommand_cli_from_dict(
+            commands, prog="worldsim", description=__doc__, args=arguments
+        )
+        return made
+
+    return parsed(parse, "worldsim --help, worldsim COMMAND --help")
 
 
 def _check_options(command: str, arguments: list[str]) -> None:
@@ -99,25 +90,6 @@ def _check_options(command: str, arguments: list[str]) -> None:
         if option in given:  # the parser would take the last and forget the others
             raise InputError(f"{option} is given twice; put all its values after one {option}")
         given.add(option)
-
-
-def _deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-    @functools.wraps(command)
-    def later(*args: Any, **kwargs: Any) -> Callable[[], None]:
-        return functools.partial(command, *args, **kwargs)
-
-    return later
-
-
-def _unboxed(text: str) -> str:
-    """What tyro says in a box of several lines, as one line."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in text.splitlines()]
-    said = [line for line in lines[1:] if line]
-    for i, line in enumerate(said):
-        if line.startswith(("For full helptext", "Argument helptext")):
-            said = said[:i]
-            break
-    return f"{' '.join(said)} (worldsim --help, worldsim COMMAND --help)"
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 import tyro
 
@@ -41,8 +45,49 @@ def ended(run: Callable[[], object], stopped: Callable[[], str], debug: bool = F
 
 def tool(main: Callable[..., object], stopped: str = AGAIN) -> int:
     """`ended` of a program beside the commands, `python -m worldsim.drift`, with its arguments."""
-    debug = bool(os.environ.get("WORLDSIM_DEBUG"))
-    return ended(lambda: tyro.cli(main), lambda: stopped, debug)
+
+    def run() -> None:
+        asked = parsed(lambda: tyro.cli(deferred(main)), "--help tells more")
+        if asked is not None:
+            asked()
+
+    return ended(run, lambda: stopped, bool(os.environ.get("WORLDSIM_DEBUG")))
+
+
+def deferred(command: Callable[..., object]) -> Callable[..., Callable[[], object]]:
+    """The same arguments; called with them, it gives what is to be done."""
+
+    @functools.wraps(command)
+    def later(*args: Any, **kwargs: Any) -> Callable[[], object]:
+        return functools.partial(command, *args, **kwargs)
+
+    return later
+
+
+def parsed(parse: Callable[[], Callable[[], object]], hint: str) -> Callable[[], object] | None:
+    """What tyro makes of the arguments, None where only help was asked for.
+
+    Raises InputError, in one line, where they do not fit.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return parse()
+    except SystemExit as error:
+        if not error.code:
+            return None
+        raise InputError(f"{_unboxed(said.getvalue())} ({hint})") from None
+
+
+def _unboxed(text: str) -> str:
+    """What tyro says in a box of several lines, as one line."""
+    lines = [line.strip("│╭╮╰╯─ ") for line in text.splitlines()]
+    said = [line for line in lines[1:] if line]
+    for i, line in enumerate(said):
+        if line.startswith(("For full helptext", "Argument helptext")):
+            said = said[:i]
+            break
+    return " ".join(said)
 
 
 def one_line(error: BaseException) -> str:

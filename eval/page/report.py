@@ -130,9 +130,9 @@ def headline(report: Report) -> str:
     parts = [
         f"{body} {metres(scores.position[step])} m off" for body, scores in model.bodies.items()
     ]
-    found = Counter(ruling.verdict for ruling in report.rulings["model"])
-    ruled = [f"{found[v]} {v}" for v in ("held", "broken", "undecided") if found[v]]
-    laws = ", ".join(ruled) or "none measured"
+    found: Counter[str] = Counter(ruling.verdict for ruling in report.rulings["model"])
+    verdicts = ("held", "broken", "undecided", "not measured")
+    laws = ", ".join(f"{found[verdict]} {verdict}" for verdict in verdicts if found[verdict])
     return f"After {step} steps: {', '.join(parts)} (median). Laws and checks: {laws}."
 
 

@@ -12,7 +12,7 @@ from worldsim.sim.scene import Body, Scene
 from .labels import NOBODY, UNCLEAR, Palette, claim, components, without_lines
 from .memory import Memory
 from .parts import Joined, Parts
-from .redraw import Image, pixels, redrawn
+from .redraw import Image, Redrawn, pixels, redrawn
 from .search import GOOD_COST, Search
 from .sight import Frame, Pose, Sight
 from .solids import Solids
@@ -88,9 +88,13 @@ class Detector:
                 again = self.search.find(index, frame, memory)
                 if again is not None:
                     poses[index] = again
-        if joined is not None and not joined.sure:
-            joined = self._redrawn(joined, before, frame, poses, memory)
-            linked = self._placed(joined, memory)
+        if joined is not None and joined.doubtful:
+            linked = self._placed(self._redrawn(joined, before, frame, poses), memory)
+            for index in [i for i in self.wanted if i in linked]:
+                poses.pop(index, None)  # found from where the joint is not
+                pose = self.search.find(index, frame, memory, linked[index])
+                if pose is not None:
+                    poses[index] = pose
         for index, pose in poses.items():
             thin = self.search.thin(index, view, memory, MIXED_PX)
             if index in linked and not self._agree(index, pose, linked[index], thin):
@@ -117,7 +121,7 @@ class Detector:
         front = (frame.depth_m > 0.0) & (frame.depth_m < self._at_rest(frame.view)[0] - self.gap_m)
         return self.parts.read(frame.label, front, frame.depth_m, frame.view, memory)
 
-    def _placed(self, joined: Joined | None, memory: Memory) -> dict[int, Pose]:
+    def _placed(self, joined: Joined | Redrawn | None, memory: Memory) -> dict[int, Pose]:
         """The joint's parts where its numbers have them; their turns are starts for free fits."""
         if joined is None or self.parts is None:
             return {}
@@ -128,28 +132,22 @@ class Detector:
         return linked
 
     def _redrawn(
-        self,
-        joined: Joined,
-        before: Float | None,
-        frame: Frame,
-        free: dict[int, Pose],
-        memory: Memory,
-    ) -> Joined:
-        """The joint's numbers by the picture, where depth leaves them in doubt."""
-        parts = self.parts
+        self, joined: Joined, before: Float | None, frame: Frame, free: dict[int, Pose]
+    ) -> Joined | Redrawn:
+        """The joint's numbers by the picture, where the surfaces do not fit the depth."""
+        parts, view = self.parts, frame.view
         assert parts is not None
         deep_m = _DEEP * parts.size_m
-        place = memory.position_m[parts.joint.carrier]
-        unit_px = _UNIT_M * frame.view.camera.focal_px / frame.view.depth_of(place)
+        place = parts.placed(joined.numbers, joined.covariance)[parts.joint.carrier].position_m
+        unit_px = _UNIT_M * view.camera.focal_px / max(view.depth_of(place), view.camera.near_m)
 
         def draw(numbers: Float) -> Image | None:
             linked = parts.placed(numbers, joined.covariance)
-            return self.verifier.pixels({**free, **linked}, frame.view, deep_m) if linked else None
+            return self.verifier.pixels({**free, **linked}, view, deep_m) if linked else None
 
         starts = [joined.numbers] if before is None else [joined.numbers, before]
         seen = pixels(frame.rgb, frame.depth_m, deep_m)
-        again = redrawn(parts.joint, draw, seen, starts, unit_px)
-        return joined if again is None else joined._replace(**again._asdict())
+        return redrawn(parts.joint, draw, seen, starts, unit_px) or joined
 
     def _labelled(self, rgb: NDArray[np.uint8], depth_m: Float | None, view: View) -> Frame:
         still_m, still = self._at_rest(view)

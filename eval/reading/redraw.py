@@ -98,17 +98,22 @@ class _Fit:
             if (np.abs(numbers - before) < _ENOUGH_PX * pixel).all():
                 break
         whole = matrix + (1e-9 * np.trace(matrix) + 1e-12) * np.eye(len(numbers))
-        # Smoothed pixels hang together: so many count as one.
+        # Of where the last step began. Smoothed pixels hang together: so many count as one.
         return Redrawn(numbers, 4.0 * np.pi * self.smooth_px**2 * np.linalg.inv(whole))
 
     def _slopes(self, drawn: Image, numbers: Float, stride: Float) -> Float:
         """How the drawn values (P,) change with each number: (K, P)."""
         rows = np.zeros((len(numbers), drawn.size))
-        for row, away in zip(rows, np.diag(stride), strict=True):
-            way = away if (numbers + away <= self.linkage.high).all() else -away
-            image = self.image(numbers + way)
-            if image is not None:
-                row[:] = (image - drawn).reshape(-1) / way.sum()
+        for k, row in enumerate(rows):
+            for sign in (1.0, -1.0):
+                moved = numbers.copy()
+                moved[k] += sign * stride[k]
+                moved = np.clip(moved, self.linkage.low, self.linkage.high)
+                way = moved[k] - numbers[k]
+                image = self.image(moved) if abs(way) >= 0.25 * stride[k] else None
+                if image is not None:
+                    row[:] = (image - drawn).reshape(-1) / way
+                    break
         return rows
 
 

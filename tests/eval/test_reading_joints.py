@@ -124,16 +124,20 @@ def smeared(episode: Episode) -> Episode:
     return replace(episode, frames=frames, depth_m=depth_m.astype(np.float32))
 
 
-@pytest.mark.parametrize(("name", "within_m"), [("arm", 0.006), ("swing", 0.03), ("ramp", 0.02)])
+@pytest.mark.parametrize("size_px", [128, 64])
+@pytest.mark.parametrize(
+    ("name", "part", "within_m"),
+    [("arm", HAND, 0.01), ("swing", "bob", 0.05), ("ramp", "left_stop", 0.02)],
+)
 def test_smeared_depth_does_not_lead_the_joint_astray(
-    recorded: dict[str, list[Episode]], name: str, within_m: float
+    recorded: dict[str, list[Episode]], name: str, part: str, within_m: float, size_px: int
 ) -> None:
     episode = recorded[name][0]
-    joint = joint_of(episode.scene)
-    assert joint is not None
-    reading = depth_read(smeared(episode))
-    away_m = np.linalg.norm(reading.position_m - places(episode), axis=-1)[:, joint.parts]
-    assert np.median(away_m[:, joint.parts.index(joint.carrier)]) < within_m
+    if size_px != 128:
+        episode = Collector(name, seed=5, steps=12, size_px=size_px)(0)
+    index, reading = episode.scene.index(part), depth_read(smeared(episode))
+    away_m = np.linalg.norm(reading.position_m - places(episode), axis=-1)[:, index]
+    assert np.quantile(away_m, 0.7) < within_m
 
 
 def test_a_smeared_part_that_is_gone_is_lost(

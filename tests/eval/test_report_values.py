@@ -88,11 +88,11 @@ def test_values_come_back_with_their_types() -> None:
 def test_the_headline_says_how_the_laws_stand() -> None:
     report = small_report()
     off = "After 2 steps: ball – m off (median). Laws and checks: "
-    assert headline(report) == f"{off}1 broken."
+    assert headline(report) == f"{off}1 broken, 1 not measured."
     held = replace(RULING, law="motion", verdict="held")
     ruled = {name: (held, held, RULING, NEVER) for name in ("model", "floor")}
-    assert headline(replace(report, rulings=ruled)) == f"{off}2 held, 1 broken."
-    assert headline(replace(report, rulings={"model": (NEVER,)})) == f"{off}none measured."
+    assert headline(replace(report, rulings=ruled)) == f"{off}2 held, 1 broken, 1 not measured."
+    assert headline(replace(report, rulings={"model": (NEVER,)})) == f"{off}1 not measured."
 
 
 def test_table_shows_checks_and_what_could_not_be_read() -> None:

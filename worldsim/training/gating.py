@@ -37,25 +37,25 @@ from worldsim.training.run import GATE, RUN, made_by, trained_on
 from worldsim.training.state import load_state, save_model, save_state
 
 START_FRAMES = 4
-FIRST_STEPS, STEPS = 12, 44
-"""Of the first dreams and of the last. Late in a long one bodies are no longer where the truth says
-that something changes; there it is learnt from where all has come to rest, blurred."""
+STEPS = 12
+"""Of a dream; after more, bodies are no longer where the truth says that something changes."""
 DREAMS, HELD_OUT = 6, 16
-KEPT = 2400
-"""Examples at a time: 1.5 GB at 128 px."""
+KEPT_STEPS = 200
+"""Of all dreams at a time: 0.8 GB at 128 px."""
+UPDATES = 10
 RATE, WARM_UP, DECAY_SHARE = 2e-3, 50, 0.4
 SAVE_EVERY_S = 60.0
 STATE = "gate-state.safetensors"
-_KEYS = {"of", "gate", "optimiser", "rounds", "updates", "elapsed_s"}
+_KEYS = {"of", "gate", "optimiser", "rounds", "elapsed_s"}
 
 
 class Example(NamedTuple):
-    """What a gate sees of a step of a dream, and where the truth changes."""
+    """What a gate sees of a step of some dreams, and where the truth changes."""
 
-    previous: Tensor  # (4, H, W)
-    drawn: Tensor  # (4, H, W)
-    tokens: Tensor  # (tokens, width)
-    changed: Tensor  # (1, Y, X)
+    previous: Tensor  # (b, 4, H, W)
+    drawn: Tensor  # (b, 4, H, W)
+    tokens: Tensor  # (b, tokens, width)
+    changed: Tensor  # (b, 1, Y, X)
 
 
 class _Watched(Stepper):
@@ -78,11 +78,11 @@ class Pupil:
         assert model.gating is not None
         self.gate = model.gating.requires_grad_(True)
         self.optimiser = torch.optim.AdamW(self.gate.parameters(), RATE, weight_decay=0.01)
-        self.kept: deque[Example] = deque(maxlen=KEPT)
-        self.rounds, self.updates, self.elapsed_s = 0, 0, 0.0
+        self.kept: deque[Example] = deque(maxlen=KEPT_STEPS)
+        self.rounds, self.elapsed_s = 0, 0.0
 
-    def dream(self, clip: Clip, seed: int) -> list[list[Example]]:
-        """Dreams of one scenario through the gate as it is: of each step an example a dream."""
+    def dream(self, clip: Clip, seed: int) -> list[Example]:
+        """Dreams of one scenario through the gate as it is, step by step."""
         first = int(clip.scenario[0])
         domain = self.model.domain(list(self.model.config.scenarios)[first])
         stepper = _Watched(self.model, domain.passes, first)
@@ -93,25 +93,23 @@ class Pupil:
             stepper.step(clip.actions[:, t - 1], rng)
             changed = self.gate.changed(clip.frames[:, t - 1], clip.frames[:, t])
             # Tensors of inference mode cannot be learnt from; their copies can.
-            rows = zip(*stepper.seen, changed, strict=True)
-            found.append([Example(*(part.clone() for part in row)) for row in rows])
+            found.append(Example(*(part.clone() for part in (*stepper.seen, changed))))
         return found
 
     def learn(self, clip: Clip, rng: np.random.Generator, progress: float) -> float:
-        """From new dreams and some of those before, an update for each step; the mean loss."""
-        frames = START_FRAMES + round(FIRST_STEPS + progress * (STEPS - FIRST_STEPS))
-        begin = int(rng.integers(clip.frames.shape[1] - frames + 1))
-        steps = self.dream(clip.cut(begin, frames), int(rng.integers(2**62)))
-        for step, examples in enumerate(steps):
-            self.kept += [e for e in examples if step < FIRST_STEPS or not e.changed.any()]
+        """From new dreams and some of those before; the mean loss."""
+        self.kept += self.dream(clip, int(rng.integers(2**62)))
         losses = []
-        for _ in steps:
-            self.updates += 1
-            warm = min(1.0, self.updates / WARM_UP)
+        for update in range(UPDATES):
+            warm = min(1.0, (UPDATES * self.rounds + update + 1) / WARM_UP)
             for group in self.optimiser.param_groups:
                 group["lr"] = RATE * min(warm, (1.0 - progress) / DECAY_SHARE + 0.01)
-            which = [self.kept[k] for k in rng.integers(len(self.kept), size=DREAMS)]
-            picked = [torch.stack(parts) for parts in zip(*which, strict=True)]
+            steps = rng.integers(len(self.kept), size=DREAMS)
+            rows = rng.integers(DREAMS, size=DREAMS)
+            picked = [
+                torch.stack([self.kept[s][part][r] for s, r in zip(steps, rows, strict=True)])
+                for part in range(4)
+            ]
             loss = F.binary_cross_entropy_with_logits(self.gate(*picked[:3]), picked[3])
             self.optimiser.zero_grad()
             loss.backward()
@@ -122,14 +120,12 @@ class Pupil:
 
     def state(self, of: dict[str, Any]) -> dict[str, Any]:
         learnt = {"gate": self.gate.state_dict(), "optimiser": self.optimiser.state_dict()}
-        counts = {"rounds": self.rounds, "updates": self.updates}
-        return {"of": of, **learnt, **counts, "elapsed_s": self.elapsed_s}
+        return {"of": of, **learnt, "rounds": self.rounds, "elapsed_s": self.elapsed_s}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.gate.load_state_dict(state["gate"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.rounds, self.updates = state["rounds"], state["updates"]
-        self.elapsed_s = state["elapsed_s"]
+        self.rounds, self.elapsed_s = state["rounds"], state["elapsed_s"]
 
 
 def main(
@@ -142,11 +138,10 @@ def main(
 ) -> None:
     """Learn which cells of a frame change, and write the model with that gate into `out`.
 
-    The model dreams on from clips of the recordings, a dozen steps at first and 44 at last, and its
-    gate learns where the truth changes. What is kept is neither blurred nor forgotten. The last 16
-    episodes of a recording are not learnt from: at the end it tells, of dreams of six of them, how
-    many cells that change are drawn, and how many that do not are kept. Stopped, the same line goes
-    on from the last minute.
+    The model dreams a dozen steps from clips of the recordings, and its gate learns where the truth
+    changes. What is kept is neither blurred nor forgotten. The last 16 episodes of a recording are
+    not learnt from: at the end it tells, of dreams of six of them, how many cells that change are
+    drawn, and how many that do not are kept. Stopped, the same line goes on from the last minute.
 
     Args:
         data: recordings of what the model knows, one or more; best others than it learnt from.
@@ -248,22 +243,17 @@ def _domains(pupil: Pupil, clips: ClipDataset) -> list[Domain]:
 
 
 def _told(pupil: Pupil, clips: ClipDataset) -> dict[str, Any]:
-    """Of dreams of episodes that were not learnt from: cells rightly drawn and rightly kept.
-
-    Of their first steps: later a dream that has gone another way changes elsewhere.
-    """
+    """Of dreams of episodes that were not learnt from: cells rightly drawn and rightly kept."""
     windows = _held_out(clips)
     scenario = np.array(0)
     recorded = [RecordedClip(*window, scenario) for window in windows]
     batch = RecordedClip(*map(np.stack, zip(*recorded, strict=True)))
     clip = recorded_clip(batch, _domains(pupil, clips)).to(pupil.model.device)
-    clip = clip.cut(0, START_FRAMES + FIRST_STEPS)
     counts = np.zeros(4)
-    for examples in pupil.dream(clip, 0):
-        previous, drawn, tokens, changed = map(torch.stack, zip(*examples, strict=True))
-        changes = changed > 0
+    for one in pupil.dream(clip, 0):
+        changes = one.changed > 0
         with torch.inference_mode():
-            kept = pupil.gate.kept(pupil.gate(previous, drawn, tokens))
+            kept = pupil.gate.kept(pupil.gate(*one[:3]))
         kept = F.max_pool2d(kept.float(), pupil.gate.cell_px) > 0
         pairs = ((~kept, changes), (changes, changes), (kept, ~changes), (~changes, ~changes))
         counts += [float((a & b).sum()) for a, b in pairs]

@@ -23,11 +23,6 @@ class Clip:
     def to(self, device: torch.device) -> Clip:
         return Clip(*(getattr(self, field.name).to(device) for field in fields(self)))
 
-    def cut(self, begin: int, frames: int) -> Clip:
-        """So many frames from frame `begin` on."""
-        end = begin + frames
-        return Clip(self.frames[:, begin:end], self.actions[:, begin : end - 1], self.scenario)
-
 
 @dataclass(frozen=True)
 class Task:

@@ -34,8 +34,6 @@ STARTS = "starts"
 EARLY = {RUN, METRICS, CURVE, STARTS}
 START_FRAMES = 8
 STARTS_EACH = 4  # of a scenario, at least
-
-
 MOST_RATE = 10.0
 """A larger share of a recipe's learning rates is a slip."""
 
@@ -92,7 +90,7 @@ def train(
     """
     workers, local = team.size(workers), team.joined().is_local_main_process
     out, rate = Path(out), 1.0 if rate is None else rate
-    _check(out, recipe, begin, rate, loaders, pause_after)
+    _check(out, recipe, begin, resume, rate, loaders, pause_after)
     paths = [data] if isinstance(data, Path) else list(data)
     settings = recipe.settings
     clips = ClipDataset(
@@ -141,6 +139,7 @@ def _check(
     out: Path,
     recipe: Recipe,
     begin: Path | None,
+    resume: bool,
     rate: float,
     loaders: int,
     pause_after: int | None,
@@ -156,7 +155,8 @@ def _check(
         return
     if out.resolve() in begin.resolve().parents:
         raise InputError(f"--begin {begin} lies in --out {out}; use another --out")
-    of_shape(begin, recipe)
+    if not resume:
+        of_shape(begin, recipe)
 
 
 def _first(
