@@ -127,13 +127,13 @@ def render(report: Report, shown: Sequence[Shown], sheet: bytes) -> str:
 def headline(report: Report) -> str:
     """The report in one sentence."""
     model, step = report.rows["model"], report.horizons[-1]
-    parts = [
-        f"{body} {metres(scores.position[step])} m off" for body, scores in model.bodies.items()
-    ]
+    last = {body: scores.position[step] for body, scores in model.bodies.items()}
+    off = [f"{name} {metres(one)} m off" for name, one in last.items() if not math.isnan(one.value)]
+    bodies = f"{', '.join(off)} (median)" if off else "no body is to be seen"
     found: Counter[str] = Counter(ruling.verdict for ruling in report.rulings["model"])
     verdicts = ("held", "broken", "undecided", "not measured")
     laws = ", ".join(f"{found[verdict]} {verdict}" for verdict in verdicts if found[verdict])
-    return f"After {step} steps: {', '.join(parts)} (median). Laws and checks: {laws}."
+    return f"After {step} steps: {bodies}. Laws and checks: {laws}."
 
 
 def lasting(score: Score) -> str:

@@ -87,12 +87,18 @@ def test_values_come_back_with_their_types() -> None:
 
 def test_the_headline_says_how_the_laws_stand() -> None:
     report = small_report()
-    off = "After 2 steps: ball – m off (median). Laws and checks: "
+    off = "After 2 steps: no body is to be seen. Laws and checks: "
     assert headline(report) == f"{off}1 broken, 1 not measured."
     held = replace(RULING, law="motion", verdict="held")
     ruled = {name: (held, held, RULING, NEVER) for name in ("model", "floor")}
     assert headline(replace(report, rulings=ruled)) == f"{off}2 held, 1 broken, 1 not measured."
     assert headline(replace(report, rulings={"model": (NEVER,)})) == f"{off}1 not measured."
+    row = report.rows["model"]
+    ball = row.bodies["ball"]
+    seen = replace(ball, position=dict.fromkeys((1, 2), ball.position[1]))
+    row = replace(row, bodies={"ball": seen, "box": ball})
+    shown = headline(replace(report, rows={"model": row}))
+    assert shown.startswith("After 2 steps: ball 0.012 m off (median). Laws")
 
 
 def test_table_shows_checks_and_what_could_not_be_read() -> None:
