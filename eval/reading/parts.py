@@ -26,7 +26,7 @@ _SEARCH, _WIDE, _MIDDLE, _FINE = 0.8, 0.8, 0.1, 0.03
 """Scales of surface residuals, in lengths of the carrier's shortest edge."""
 _TRIED = 8  # starts
 _SURE = 0.3  # mean cost of a point, at the finest scale, below which no further start is tried
-_DOUBT = 1.5  # above it the surfaces do not fit: 0 to 0.7 in true frames, 3.4 to 10 in dreams
+_DOUBT = 1.5  # above it the surfaces do not fit: up to 0.7 in most true frames, 3.4 to 10 in dreams
 _TOOL_M, _BELOW_M = 0.12, 0.045  # round the Panda's fingers: half width, and how far below the hand
 
 
