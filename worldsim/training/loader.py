@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 import warnings
@@ -54,7 +56,11 @@ def _loader(clips: ClipDataset, positions: _Positions, loaders: int) -> DataLoad
 
 
 def _hush(_: int) -> None:
-    """Say nothing of a reader that has gone while a loader was handing over a tensor."""
+    """Say nothing of a reader that has gone while a loader was handing over a tensor.
+
+    And end at once: where the queue's thread is still handing over, taking torch apart aborts.
+    """
+    atexit.register(os._exit, 0)
     told = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
