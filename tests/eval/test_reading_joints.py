@@ -127,7 +127,7 @@ def smeared(episode: Episode) -> Episode:
 @pytest.mark.parametrize("size_px", [128, 64])
 @pytest.mark.parametrize(
     ("name", "part", "within_m"),
-    [("arm", HAND, 0.01), ("swing", "bob", 0.05), ("ramp", "left_stop", 0.02)],
+    [("arm", HAND, 0.01), ("swing", "bob", 0.02), ("ramp", "left_stop", 0.006)],
 )
 def test_smeared_depth_does_not_lead_the_joint_astray(
     recorded: dict[str, list[Episode]], name: str, part: str, within_m: float, size_px: int
